@@ -1,0 +1,2 @@
+//! Named benchmark scenarios.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The producer: sends events to Indelible and keeps what proves it.

@@ -1,0 +1,1 @@
+//! The words: events, limits, canonical parts, commitments, receipts. No IO.

@@ -1,0 +1,1 @@
+//! The archive: records to Arrow rows, and the hot tail.

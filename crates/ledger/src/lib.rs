@@ -1,0 +1,1 @@
+//! The promise: write-ahead log, sequencing, tree, packs, checkpoints, recovery.

@@ -1,0 +1,1 @@
+//! The decisions: who may do what on which events and fields. No IO.

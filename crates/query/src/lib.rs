@@ -1,0 +1,1 @@
+//! The answer: SQL over the lake behind the policy barrier.

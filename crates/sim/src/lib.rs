@@ -1,0 +1,1 @@
+//! Development only: fake disk, model and seeds for the ledger.
