@@ -1,2 +1,63 @@
-//! The one door for chores.
-fn main() {}
+//! `cargo xtask`: the one door for chores. It promises that what CI runs is what a person runs,
+//! and that every step names itself before it starts and says plainly what it did not run.
+//! It holds no product code and nothing in the product names it.
+
+mod crash;
+mod deny;
+mod figures;
+mod run;
+mod sim;
+mod source;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <chore>
+
+  test [--all]     tidy, format, lints and every quick test; --all adds the slow set
+                   (licences, planted bugs, crash rounds, system-call traces)
+  tidy             the house rules that clippy cannot say; prints each finding with its rule
+  figures          sizes, functions, comments, asserts per crate, as a table
+  gen              writes the reference pages that are generated from code
+  sim [ARGS]       the ledger's seed loop: `--seed N` replays one, `--seeds M` runs many
+  crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
+  bench [ARGS]     benchmark scenarios beside a rival in the same run
+  dist             the binary that is shipped (thin LTO, one codegen unit)
+
+examples:
+  cargo xtask test
+  cargo xtask sim --seed 42
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let outcome = match args.first().map(String::as_str) {
+        Some("test") => test::run(rest),
+        Some("tidy") => tidy::run(),
+        Some("figures") => figures::run(),
+        Some("gen") => {
+            run::cargo(&[&["run", "-q", "-p", "indelible-server", "--", "generate"]], rest)
+        }
+        Some("sim") => sim::run(rest),
+        Some("crash") => crash::run(rest),
+        Some("bench") => {
+            run::cargo(&[&["run", "--release", "-q", "-p", "indelible-bench", "--"]], rest)
+        }
+        Some("dist") => run::cargo(&[&["build", "--profile", "dist", "--bin", "indelible"]], rest),
+        Some("help" | "--help" | "-h") => {
+            run::say(HELP);
+            Ok(())
+        }
+        other => Err(format!("unknown chore `{}`\n\n{HELP}", other.unwrap_or(""))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            run::complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
