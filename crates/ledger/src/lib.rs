@@ -1,1 +1,3 @@
 //! The promise: write-ahead log, sequencing, tree, packs, checkpoints, recovery.
+
+pub mod disk;
