@@ -1,0 +1,22 @@
+//! `indelible completions <shell>`: a completion script on stdout.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::exit::{Exit, Failure};
+use super::{Cli, print};
+
+/// Options of `completions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// bash, elvish, fish, powershell or zsh
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "indelible", &mut script);
+    print::bytes(&script)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,106 @@
+//! The command line: the whole tree of commands, and which file runs each.
+//!
+//! Promises: data on stdout and words on stderr; every failure prints `error:` and `hint:` and ends with one of the exit
+//! codes of [`exit::Exit`]; nothing is listed that does not work. Refuses to take a secret as the value of a flag.
+
+mod completions;
+mod connect;
+mod exit;
+mod import;
+mod key;
+mod print;
+mod proof;
+mod receipt;
+mod repair;
+mod send;
+mod serve;
+mod show;
+mod sql;
+mod tenant;
+mod verify;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+
+/// Reads the arguments, runs the command and turns its end into an exit code.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+/// Which file runs which command.
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Send(args) => send::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Sql(args) => sql::run(args),
+        Command::Proof(args) => proof::run(args),
+        Command::Receipt(args) => receipt::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Repair(args) => repair::run(args),
+        Command::Tenant(args) => tenant::run(args),
+        Command::Key(args) => key::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Version(args) => version::run(args),
+    }
+}
+
+/// Prints what clap has to say: help and version on stdout with 0, a wrong command line on stderr with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    if error.use_stderr() || printed.is_err() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+/// The audit log for backends: every event durable and provable before it is answered.
+#[derive(Debug, Parser)]
+#[command(name = "indelible", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Every command, in the order of a first day.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: one data directory, one address
+    Serve(serve::Args),
+    /// Send one event, a file of events, or standard input
+    Send(send::Args),
+    /// Import records of another system; a second import of the same file stores nothing new
+    Import(import::Args),
+    /// Show one event by id
+    Show(show::Args),
+    /// Ask a question in SQL
+    Sql(sql::Args),
+    /// Inclusion proofs, for others to check
+    Proof(proof::Args),
+    /// Receipts: what a producer checks offline
+    Receipt(receipt::Args),
+    /// Check a store, a receipt or two checkpoints, offline
+    Verify(verify::Args),
+    /// Repair a damaged store that is not running
+    Repair(repair::Args),
+    /// Tenants: list, create
+    Tenant(tenant::Args),
+    /// API keys: create, list, revoke
+    Key(key::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Print the version
+    Version(version::Args),
+}

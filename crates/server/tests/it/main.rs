@@ -1,0 +1,7 @@
+//! The binary from the outside: every test here starts the real `indelible` and looks only at what a user can see.
+//!
+//! One file a topic; `harness` starts and stops servers. No test sleeps to wait for something, shares a port or retries.
+
+mod harness;
+
+mod cli;
