@@ -6,6 +6,13 @@
 
 mod cli;
 
+mod auth;
+mod control;
+
+mod clock;
+mod config;
+mod keyring;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

@@ -1,0 +1,169 @@
+//! Reading `control.db`: all of it at once, from an open database or from a file that must not be touched.
+//!
+//! Promises: [`look`] writes nothing into the data directory: after a clean stop the file is opened as immutable, else a
+//! private copy of it and its write-ahead log is read. Refuses values that this binary never writes.
+
+use std::path::{Path, PathBuf};
+
+use event::ids::{ProducerId, StoreName, TenantId, Timestamp};
+use policy::{Principal, Scopes};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::{ApiKey, ControlError, State, TenantRow, VERSION, sqlite};
+
+/// Everything in `control.db` but the import keys.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// The store's name.
+    pub(crate) store: StoreName,
+    /// How far its making has come.
+    pub(crate) state: State,
+    /// Every tenant, by name.
+    pub(crate) tenants: Vec<TenantRow>,
+    /// Every API key.
+    pub(crate) keys: Vec<ApiKey>,
+}
+
+/// The content of `control.db` in `folder`, or `None` if there is none.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub(crate) fn look(folder: &Path) -> Result<Option<Content>, ControlError> {
+    let path = folder.join("control.db");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let wal = folder.join("control.db-wal");
+    if !wal.exists() {
+        return read(&open_immutable(&path)?).map(Some);
+    }
+    let copy = Copy::of(&path, &wal)?;
+    let database =
+        Connection::open(copy.folder.join("control.db")).map_err(sqlite("open a copy"))?;
+    let content = read(&database);
+    drop(database);
+    content.map(Some)
+}
+
+/// The content of an open database.
+pub(super) fn read(database: &Connection) -> Result<Content, ControlError> {
+    let doing = sqlite("read its tables");
+    let version: i64 =
+        database.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&doing)?;
+    if version != VERSION {
+        return Err(unreadable(format!("its version is {version}")));
+    }
+    let (name, state): (String, String) = database
+        .query_row("SELECT name, state FROM store", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(&doing)?;
+    let state = match state.as_str() {
+        "new" => State::New,
+        "opened" => State::Opened,
+        other => return Err(unreadable(format!("its state is `{other}`"))),
+    };
+    let store = StoreName::parse(&name).map_err(|error| unreadable(error.to_string()))?;
+    let tenants = rows(database, "SELECT * FROM tenants ORDER BY name", tenant)?;
+    let keys = rows(database, "SELECT * FROM api_keys ORDER BY created_at, lookup", api_key)?;
+    Ok(Content { store, state, tenants, keys })
+}
+
+/// Opens a database whose file nobody writes, without a lock or a file beside it.
+fn open_immutable(path: &Path) -> Result<Connection, ControlError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                uri.push(char::from(*byte))
+            }
+            other => uri.push_str(&format!("%{other:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, flags).map_err(sqlite("open as immutable"))
+}
+
+/// A private copy of a database and its write-ahead log, gone when dropped.
+struct Copy {
+    folder: PathBuf,
+}
+
+impl Copy {
+    fn of(path: &Path, wal: &Path) -> Result<Copy, ControlError> {
+        let name = format!("indelible-{}-{}", std::process::id(), crate::keyring::draw_letters(8));
+        let folder = std::env::temp_dir().join(name);
+        let copied = std::fs::create_dir(&folder)
+            .and_then(|()| std::fs::copy(path, folder.join("control.db")))
+            .and_then(|_| std::fs::copy(wal, folder.join("control.db-wal")));
+        let copy = Copy { folder };
+        copied.map_err(|source| ControlError::Io { path: copy.folder.clone(), source })?;
+        Ok(copy)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What is left over lies in the system's temporary folder and holds no secret.
+        let _removed = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn rows<T>(
+    database: &Connection,
+    sql: &str,
+    of: fn(&Row<'_>) -> Result<T, ControlError>,
+) -> Result<Vec<T>, ControlError> {
+    let doing = sqlite("read its tables");
+    let mut statement = database.prepare(sql).map_err(&doing)?;
+    let mut found = statement.query([]).map_err(&doing)?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(&doing)? {
+        rows.push(of(row)?);
+    }
+    Ok(rows)
+}
+
+fn tenant(row: &Row<'_>) -> Result<TenantRow, ControlError> {
+    let name: String = value(row, "name")?;
+    Ok(TenantRow {
+        name: TenantId::parse(&name).map_err(|error| unreadable(error.to_string()))?,
+        created_at: time(value(row, "created_at")?),
+        wrapped_kek: value(row, "wrapped_kek")?,
+        wrapped_ledger_key: value(row, "wrapped_ledger_key")?,
+    })
+}
+
+fn api_key(row: &Row<'_>) -> Result<ApiKey, ControlError> {
+    let tenant: String = value(row, "tenant")?;
+    let producer: Option<String> = value(row, "producer")?;
+    let scopes: String = value(row, "scopes")?;
+    let producer = producer.map(|name| ProducerId::parse(&name)).transpose();
+    let scopes = match scopes.as_str() {
+        "" => Ok(Scopes::NONE),
+        list => list.parse::<Scopes>(),
+    };
+    Ok(ApiKey {
+        lookup: value(row, "lookup")?,
+        sha256: value(row, "sha256")?,
+        principal: Principal {
+            tenant: TenantId::parse(&tenant).map_err(|error| unreadable(error.to_string()))?,
+            producer: producer.map_err(|error| unreadable(error.to_string()))?,
+            scopes: scopes.map_err(|error| unreadable(error.to_string()))?,
+        },
+        created_at: time(value(row, "created_at")?),
+        revoked_at: value::<Option<i64>>(row, "revoked_at")?.map(time),
+    })
+}
+
+fn value<T: FromSql>(row: &Row<'_>, column: &str) -> Result<T, ControlError> {
+    row.get(column).map_err(sqlite("read its tables"))
+}
+
+fn time(ns: i64) -> Timestamp {
+    Timestamp(u64::try_from(ns).unwrap_or(0))
+}
+
+fn unreadable(what: String) -> ControlError {
+    ControlError::Unreadable { what }
+}
