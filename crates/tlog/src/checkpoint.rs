@@ -43,10 +43,9 @@ impl Checkpoint {
     pub fn parse(text: &str) -> Result<Checkpoint, Error> {
         let refuse = |why| Error::malformed(Format::Checkpoint, why);
         let lines = text.strip_suffix('\n').ok_or(refuse("its last line has no end"))?;
-        let mut lines = lines.split('\n');
-        let (origin, size, root) = match (lines.next(), lines.next(), lines.next(), lines.next()) {
-            (Some(origin), Some(size), Some(root), None) => (origin, size, root),
-            _ => return Err(refuse("not exactly three lines")),
+        let lines: Vec<&str> = lines.splitn(4, '\n').collect();
+        let [origin, size, root] = lines.as_slice() else {
+            return Err(refuse("not exactly three lines"));
         };
         if origin.is_empty() {
             return Err(refuse("no origin"));
@@ -56,7 +55,7 @@ impl Checkpoint {
         if size == 0 && root != EMPTY_ROOT {
             return Err(refuse("an empty tree with another root than its own"));
         }
-        let checkpoint = Checkpoint { origin: origin.to_owned(), size: TreeSize(size), root };
+        let checkpoint = Checkpoint { origin: (*origin).to_owned(), size: TreeSize(size), root };
         debug_assert_eq!(checkpoint.body(), text);
         Ok(checkpoint)
     }

@@ -117,7 +117,7 @@ impl fmt::Display for TilePath {
 /// How many hashes (or entries) the tile at `index` has in a tree of `size`, 0 to 256.
 fn current_width(node_level: u8, index: u64, size: TreeSize) -> u16 {
     let nodes = size.0.checked_shr(u32::from(node_level)).unwrap_or(0);
-    let before = index.checked_mul(u64::from(TILE_WIDTH)).unwrap_or(u64::MAX);
+    let before = index.saturating_mul(u64::from(TILE_WIDTH));
     let width = nodes.saturating_sub(before).min(u64::from(TILE_WIDTH));
     u16::try_from(width).unwrap_or(TILE_WIDTH)
 }

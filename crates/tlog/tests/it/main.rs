@@ -1,0 +1,9 @@
+//! The proofs against things that are not this crate: RFC 6962's text as a model, Certificate Transparency's reference
+//! tests, two published crates, and the vectors of a second implementation.
+
+mod mangle;
+mod model;
+mod oracle;
+mod reference;
+mod store;
+mod vectors;
