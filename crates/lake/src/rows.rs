@@ -1,0 +1,125 @@
+//! Record -> row: the one place where an event becomes typed columns.
+//!
+//! A batch of events is parsed once. Its rows are built by the handler that parsed it, travel along
+//! with the append, and get their indices and time of receipt only when the ledger has answered:
+//! [`RowsBuilder`] -> [`Rows`] -> [`Placed`] -> record batch. At recovery a stored record is put
+//! together to an event again and pushed into the same builder, so there is one conversion.
+//!
+//! It refuses to judge: whatever is an [`Event`] can be a row.
+
+mod cells; // the columns
+mod kind; // events and the ledger's own records
+
+use arrow::array::RecordBatch;
+
+use cells::Cells;
+pub use cells::{
+    ID, INDEX, INSTANCE, OCCURRED_AT, OCCURRED_OFFSET_MIN, RECEIVED_AT, RECORD, SEQ,
+    TARGET_MEMBERS, TARGETS, UTC, schema,
+};
+use event::ids::Timestamp;
+pub use kind::RecordKind;
+
+use crate::Error;
+use crate::columns::Fixed;
+
+/// Rows that know neither index nor time of receipt yet.
+#[derive(Debug)]
+pub struct Rows {
+    cells: Cells,
+    len: usize,
+}
+
+impl Rows {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// About the bytes that the rows will take in the hot tail; what to ask [`crate::Hot::reserve`]
+    /// for.
+    pub fn bytes(&self) -> u64 {
+        let placed = self.len * (size_of::<u64>() + size_of::<i64>());
+        u64::try_from(self.cells.size() + placed).unwrap_or(u64::MAX)
+    }
+
+    /// Only the rows for which `keep` says so: those the ledger had not seen before.
+    ///
+    /// `keep` has one answer a row; missing answers drop the row.
+    #[must_use]
+    pub fn keep(self, keep: &[bool]) -> Self {
+        assert!(keep.len() <= self.len, "there is a row for each answer");
+        let len = keep.iter().filter(|keep| **keep).count();
+        if len == self.len { self } else { Self { cells: self.cells.keep(keep), len } }
+    }
+
+    /// The rows at their place in the ledger: the first has index `first`, each further one the
+    /// next.
+    pub fn place(self, first: u64, received_at: Timestamp) -> Placed {
+        let (mut index, mut received) = (Fixed::default(), Fixed::default());
+        let at = i64::try_from(received_at.0).unwrap_or(i64::MAX);
+        for (row, number) in (0..self.len).zip(first..) {
+            index.set(row, number);
+            received.set(row, at);
+        }
+        Placed { rows: self, first, index, received_at: received }
+    }
+}
+
+/// Rows with index and time of receipt.
+#[derive(Debug)]
+pub struct Placed {
+    rows: Rows,
+    first: u64,
+    index: Fixed<u64>,
+    received_at: Fixed<i64>,
+}
+
+impl Placed {
+    /// The index of the first row.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// One past the index of the last row.
+    pub fn end(&self) -> u64 {
+        self.first + u64::try_from(self.rows.len).unwrap_or(u64::MAX)
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.rows.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len == 0
+    }
+
+    /// About the bytes that the rows take.
+    pub fn bytes(&self) -> u64 {
+        self.rows.bytes()
+    }
+
+    /// Appends rows that follow on the last one.
+    pub(crate) fn extend(&mut self, next: Self) {
+        assert_eq!(self.end(), next.first, "INVARIANT (I3): indices are dense");
+        let at = self.rows.len;
+        self.rows.cells.extend(at, next.rows.cells);
+        self.index.extend(at, next.index);
+        self.received_at.extend(at, next.received_at);
+        self.rows.len += next.rows.len;
+    }
+
+    /// The rows as one batch of [`schema`].
+    pub fn finish(self) -> Result<RecordBatch, Error> {
+        let Rows { cells, len } = self.rows;
+        let batch = cells.finish(self.index, self.received_at, len);
+        batch.map_err(|source| Error::Arrow { source })
+    }
+}

@@ -1,0 +1,259 @@
+//! What tables there are, what their columns mean, and how a column is made of a row.
+//!
+//! Rows keep claims and stamps apart and write no default out (see `lake::rows`); a table shows one
+//! column for both. The meanings here are what `DESCRIBE` answers and what `docs/formats/rows.md`
+//! says. A table never shows a record of another: `events` has events only.
+
+mod render; // stored columns to shown ones
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt8Type};
+use arrow::error::ArrowError;
+use lake::rows::RecordKind;
+
+/// A table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Its name in statements.
+    pub(crate) name: &'static str,
+    /// Its columns in order.
+    pub(crate) columns: &'static [Column],
+    shows: fn(RecordKind) -> bool,
+}
+
+/// A column.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// Its name in statements.
+    pub(crate) name: &'static str,
+    /// What it means, one sentence without a full stop.
+    pub(crate) meaning: &'static str,
+    source: Source,
+}
+
+/// What a column is made of; names are those of `lake::rows`.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// A stored column as it is.
+    Stored(&'static str),
+    /// A stored text, or this one where there is none.
+    Default(&'static str, &'static str),
+    /// The first stored text that is there.
+    Either(&'static str, &'static str),
+    /// Sixteen stored bytes as a UUID.
+    Uuid(&'static str),
+    /// Sixteen stored bytes as hexadecimal digits.
+    Hex(&'static str),
+    /// The time it happened, or else when it was received.
+    Occurred,
+    /// A member of the first target.
+    FirstTarget(&'static str),
+    /// Whom the actor is known as.
+    ActorRef,
+    /// The kind of system record.
+    Kind,
+}
+
+/// The table of this name.
+pub(crate) fn named(name: &str) -> Option<&'static Table> {
+    TABLES.iter().find(|table| table.name == name)
+}
+
+/// The names of all tables.
+pub(crate) fn names() -> Vec<&'static str> {
+    TABLES.iter().map(|table| table.name).collect()
+}
+
+/// Every table.
+pub(crate) static TABLES: [Table; 3] = [
+    Table { name: "events", columns: EVENTS, shows: |kind| kind == RecordKind::Event },
+    Table {
+        name: "dead_letters",
+        columns: DEAD_LETTERS,
+        shows: |kind| kind == RecordKind::DeadLetter,
+    },
+    Table {
+        name: "system_log",
+        columns: SYSTEM_LOG,
+        shows: |kind| {
+            !matches!(kind, RecordKind::Event | RecordKind::DeadLetter | RecordKind::Access)
+        },
+    },
+];
+
+const fn column(name: &'static str, source: Source, meaning: &'static str) -> Column {
+    Column { name, meaning, source }
+}
+
+const EVENTS: &[Column] = &[
+    column("id", Source::Uuid("id"), "the event's id, sent by the producer or given by the server"),
+    column("index", Source::Stored("index"), "position in the tenant's ledger, from 0"),
+    column(
+        "received_at",
+        Source::Stored("received_at"),
+        "when the ledger took it in; never decreases along index",
+    ),
+    column(
+        "occurred_at",
+        Source::Occurred,
+        "when it happened as the producer says; received_at where it does not say (occurred_offset_min is null then)",
+    ),
+    column(
+        "occurred_offset_min",
+        Source::Stored("occurred_offset_min"),
+        "offset of occurred_at from UTC in minutes as sent",
+    ),
+    column("action", Source::Stored("action"), "what was done, dotted: invoice.approve"),
+    column(
+        "kind",
+        Source::Either("kind", "kind_inferred"),
+        "create read update delete execute login logout grant revoke config other; inferred from the action where not sent",
+    ),
+    column(
+        "outcome",
+        Source::Default("outcome", "unknown"),
+        "success failure denied partial unknown; unknown where not sent",
+    ),
+    column("outcome_code", Source::Stored("outcome_code"), "the producer's code for the outcome"),
+    column("reason", Source::Stored("reason"), "the producer's reason for the outcome"),
+    column("severity", Source::Stored("severity"), "info notice warning error critical"),
+    column("delivery", Source::Stored("delivery"), "must_commit spool best_effort"),
+    column("actor_id", Source::Stored("actor_id"), "who did it"),
+    column(
+        "actor_kind",
+        Source::Default("actor_kind", "unknown"),
+        "human service agent device system anonymous unknown; unknown where not sent",
+    ),
+    column("actor_name", Source::Stored("actor_name"), "the actor's name"),
+    column("actor_email", Source::Stored("actor_email"), "the actor's e-mail address"),
+    column(
+        "actor_ref",
+        Source::ActorRef,
+        "user/<id> for a person, <kind>/<id> for any other actor",
+    ),
+    column(
+        "on_behalf_of",
+        Source::Stored("on_behalf_of"),
+        "for whom it was done, nearest first: a JSON array of actors",
+    ),
+    column("target_type", Source::FirstTarget("type"), "type of the first target"),
+    column("target_id", Source::FirstTarget("id"), "id of the first target"),
+    column(
+        "targets",
+        Source::Stored("targets"),
+        "all targets: type, id, name, parent, owner; ask with has_target(type, id)",
+    ),
+    column("service", Source::Stored("service"), "the service it came from, as claimed"),
+    column("host", Source::Stored("host"), "the host it came from, as claimed"),
+    column("ip_claimed", Source::Stored("ip_claimed"), "the address it came from, as claimed"),
+    column("ip_peer", Source::Stored("ip_peer"), "the address that the server saw"),
+    column("user_agent", Source::Stored("user_agent"), "the user agent, as claimed"),
+    column("country", Source::Stored("country"), "the country of the address, found by the server"),
+    column("session_id", Source::Stored("session_id"), "the session it belongs to"),
+    column("request_id", Source::Stored("request_id"), "the request it belongs to"),
+    column("trace_id", Source::Stored("trace_id"), "the W3C trace it belongs to"),
+    column("operation_id", Source::Stored("operation_id"), "the operation it belongs to"),
+    column("decision", Source::Stored("decision"), "the access decision behind it: a JSON object"),
+    column("producer", Source::Stored("producer"), "who sent it, from the credential"),
+    column("instance", Source::Hex("instance"), "the stream's instance; null outside a stream"),
+    column("seq", Source::Stored("seq"), "the number in the stream; null outside a stream"),
+    column("schema", Source::Default("schema", "indelible.event@1"), "the schema it obeys"),
+    column("changes", Source::Stored("changes"), "what changed, before and after: a JSON array"),
+    column("attrs", Source::Stored("attrs"), "everything else the producer said: a JSON object"),
+    column("original", Source::Stored("original"), "the untouched source record of an import"),
+];
+
+const DEAD_LETTERS: &[Column] = &[
+    column("id", Source::Uuid("id"), "the record's id"),
+    column("index", Source::Stored("index"), "position in the tenant's ledger, from 0"),
+    column("received_at", Source::Stored("received_at"), "when the ledger took it in"),
+    column("producer", Source::Stored("producer"), "who sent the item"),
+    column("instance", Source::Hex("instance"), "the stream's instance; null outside a stream"),
+    column("seq", Source::Stored("seq"), "the number in the stream; null outside a stream"),
+    column("code", Source::Stored("code"), "why it was not accepted"),
+    column("field", Source::Stored("field"), "the JSON pointer that it is about"),
+    column("original", Source::Stored("original"), "the item as sent"),
+];
+
+const SYSTEM_LOG: &[Column] = &[
+    column("id", Source::Uuid("id"), "the record's id"),
+    column("index", Source::Stored("index"), "position in the tenant's ledger, from 0"),
+    column("received_at", Source::Stored("received_at"), "when the ledger took it in"),
+    column("kind", Source::Kind, "refused gap loss erasure retention key policy accounting system"),
+    column("action", Source::Stored("action"), "ledger.<kind>"),
+    column("reason", Source::Stored("reason"), "why"),
+    column("producer", Source::Stored("producer"), "the producer that it is about"),
+    column("instance", Source::Hex("instance"), "the stream that it is about"),
+    column("seq", Source::Stored("seq"), "the number in the stream that it is about"),
+    column("code", Source::Stored("code"), "of a refusal: why"),
+    column("field", Source::Stored("field"), "of a refusal: the JSON pointer that it is about"),
+    column("attrs", Source::Stored("attrs"), "the rest: a JSON object"),
+];
+
+impl Table {
+    /// The Arrow schema of all columns.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        let columns: Vec<&'static Column> = self.columns.iter().collect();
+        Self::schema_of(&columns)
+    }
+
+    /// The Arrow schema of some columns.
+    pub(crate) fn schema_of(columns: &[&'static Column]) -> SchemaRef {
+        let fields: Vec<Field> = columns.iter().map(|column| column.field()).collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    /// The rows of `stored` that belong to this table.
+    pub(crate) fn shown(&self, stored: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let kinds = stored.column_by_name(lake::rows::RECORD);
+        let kinds = kinds.and_then(|column| column.as_primitive_opt::<UInt8Type>());
+        let Some(kinds) = kinds else {
+            return Err(ArrowError::SchemaError("rows name their record kind".into()));
+        };
+        let shows = |code: &u8| RecordKind::from_code(*code).is_some_and(self.shows);
+        if kinds.values().iter().all(shows) {
+            return Ok(stored.clone());
+        }
+        let mask: BooleanArray = kinds.values().iter().map(|code| Some(shows(code))).collect();
+        filter_record_batch(stored, &mask)
+    }
+
+    /// The shown columns of stored rows.
+    pub(crate) fn render(
+        columns: &[&'static Column],
+        schema: &SchemaRef,
+        rows: &RecordBatch,
+    ) -> Result<RecordBatch, ArrowError> {
+        let rendered: Result<Vec<_>, _> =
+            columns.iter().map(|column| render::column(column.source, rows)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(schema), rendered?, &options)
+    }
+}
+
+impl Column {
+    /// Name, type and whether it can be null.
+    pub(crate) fn field(&self) -> Field {
+        let stored = lake::rows::schema();
+        let of = |name: &str| stored.field_with_name(name).ok().cloned();
+        match self.source {
+            Source::Stored(name) => match of(name) {
+                Some(field) => field.with_name(self.name),
+                None => Field::new(self.name, DataType::Null, true),
+            },
+            Source::Occurred => {
+                let time = of(lake::rows::RECEIVED_AT).map(|field| field.data_type().clone());
+                Field::new(self.name, time.unwrap_or(DataType::Null), false)
+            }
+            Source::Default(..) | Source::Uuid(_) | Source::Kind => {
+                Field::new(self.name, DataType::Utf8, false)
+            }
+            Source::Either(..) | Source::Hex(_) | Source::FirstTarget(_) | Source::ActorRef => {
+                Field::new(self.name, DataType::Utf8, true)
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Stored columns to shown ones, a batch at a time, and only those that are asked for.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, FixedSizeBinaryArray, RecordBatch, StringArray,
+    StringBuilder, UInt32Array,
+};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{is_not_null, take};
+use arrow::datatypes::UInt8Type;
+use arrow::error::ArrowError;
+use lake::rows::{self, RecordKind};
+
+use super::Source;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The column that `source` makes of `rows`.
+pub(super) fn column(source: Source, rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    match source {
+        Source::Stored(name) => stored(rows, name).cloned(),
+        Source::Default(name, text) => or_text(text_of(rows, name)?, text),
+        Source::Either(first, second) => either(stored(rows, first)?, stored(rows, second)?),
+        Source::Uuid(name) => written(stored(rows, name)?, &[4, 6, 8, 10]),
+        Source::Hex(name) => written(stored(rows, name)?, &[]),
+        Source::Occurred => {
+            either(stored(rows, rows::OCCURRED_AT)?, stored(rows, rows::RECEIVED_AT)?)
+        }
+        Source::FirstTarget(member) => first_target(rows, member),
+        Source::ActorRef => actor_ref(rows),
+        Source::Kind => kind(rows),
+    }
+}
+
+fn stored<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {
+    let missing = || ArrowError::SchemaError(format!("rows have no column {name}"));
+    rows.column_by_name(name).ok_or_else(missing)
+}
+
+fn text_of<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a StringArray, ArrowError> {
+    let wrong = || ArrowError::SchemaError(format!("the column {name} is not text"));
+    stored(rows, name)?.as_string_opt().ok_or_else(wrong)
+}
+
+fn or_text(texts: &StringArray, default: &str) -> Result<ArrayRef, ArrowError> {
+    let filled = texts.iter().map(|text| Some(text.unwrap_or(default)));
+    Ok(Arc::new(filled.collect::<StringArray>()))
+}
+
+fn either(first: &ArrayRef, second: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match first.null_count() {
+        0 => Ok(Arc::clone(first)),
+        all if all == first.len() => Ok(Arc::clone(second)),
+        _ => zip(&is_not_null(first)?, first, second),
+    }
+}
+
+/// Sixteen bytes as digits, with hyphens before the bytes named.
+fn written(column: &ArrayRef, hyphens: &[usize]) -> Result<ArrayRef, ArrowError> {
+    let wrong = || ArrowError::SchemaError("ids have 16 bytes".into());
+    let ids: &FixedSizeBinaryArray = column.as_fixed_size_binary_opt().ok_or_else(wrong)?;
+    let mut texts = StringBuilder::with_capacity(ids.len(), ids.len() * 36);
+    let mut text = String::with_capacity(36);
+    for id in ids {
+        let Some(id) = id else {
+            texts.append_null();
+            continue;
+        };
+        text.clear();
+        for (at, byte) in id.iter().enumerate() {
+            if hyphens.contains(&at) {
+                text.push('-');
+            }
+            text.extend([byte >> 4, byte & 15].map(digit));
+        }
+        texts.append_value(&text);
+    }
+    Ok(Arc::new(texts.finish()))
+}
+
+fn digit(value: u8) -> char {
+    char::from(DIGITS.get(usize::from(value)).copied().unwrap_or(b'?'))
+}
+
+fn first_target(rows: &RecordBatch, member: &str) -> Result<ArrayRef, ArrowError> {
+    let wrong = || ArrowError::SchemaError("targets are lists of structs".into());
+    let lists = stored(rows, rows::TARGETS)?.as_list_opt::<i32>().ok_or_else(wrong)?;
+    let elements = lists.values().as_struct_opt().ok_or_else(wrong)?;
+    let values = elements.column_by_name(member).ok_or_else(wrong)?;
+    let first = lists.value_offsets().windows(2).map(|ends| match ends {
+        [start, end] if start < end => u32::try_from(*start).ok(),
+        _ => None,
+    });
+    take(values, &first.collect::<UInt32Array>(), None)
+}
+
+/// A person is `user/<id>`, whatever is said of the kind; a kind that is no person keeps its name.
+fn actor_ref(rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    let (ids, kinds) = (text_of(rows, "actor_id")?, text_of(rows, "actor_kind")?);
+    let named = ids.iter().zip(kinds).map(|(id, kind)| {
+        let namespace = match kind {
+            Some(kind @ ("service" | "agent" | "device" | "system")) => kind,
+            _ => "user",
+        };
+        id.map(|id| format!("{namespace}/{id}"))
+    });
+    Ok(Arc::new(named.collect::<StringArray>()))
+}
+
+fn kind(rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    let wrong = || ArrowError::SchemaError("rows name their record kind".into());
+    let kinds = stored(rows, rows::RECORD)?.as_primitive_opt::<UInt8Type>().ok_or_else(wrong)?;
+    let names =
+        kinds.values().iter().map(|code| RecordKind::from_code(*code).map(RecordKind::name));
+    Ok(Arc::new(names.collect::<StringArray>()))
+}
