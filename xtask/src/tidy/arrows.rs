@@ -40,6 +40,7 @@ const EDGES: &[(&str, &[&str], &str)] = &[
         &[
             "crates/server/",
             "crates/ledger/src/disk.rs",
+            "crates/ledger/src/disk/",
             "crates/lake/src/store.rs",
             "crates/client/src/",
             "crates/sim/",
