@@ -34,11 +34,6 @@ impl RealDisk {
         Self { root: root.to_path_buf(), handles: Mutex::new(VecDeque::new()) }
     }
 
-    #[cfg(test)]
-    pub(super) fn handles_open(&self) -> usize {
-        self.handles().len()
-    }
-
     fn full(&self, operation: Operation, path: &str) -> Result<PathBuf, DiskError> {
         let relative = Path::new(path);
         let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
