@@ -7,6 +7,7 @@ mod file;
 mod names;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,10 +40,14 @@ pub enum Crash {
 }
 
 /// A disk in memory. Shared by reference; every clock and coin of it comes from its seed.
-#[derive(Debug)]
 pub struct FakeDisk {
     state: Mutex<State>,
+    watcher: Mutex<Option<Watcher>>,
 }
+
+/// Somebody who looks on: called before each operation, with its path. What it does to the disk
+/// itself is not watched.
+pub type Watcher = Box<dyn FnMut(Operation, &str) + Send>;
 
 #[derive(Debug)]
 struct State {
@@ -72,7 +77,13 @@ impl FakeDisk {
             dead: false,
             refused_syncs: 0,
         };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), watcher: Mutex::new(None) }
+    }
+
+    /// Lets somebody look on from now on: the only way to act, in one thread, while an operation
+    /// of another is under way.
+    pub fn watch(&self, watcher: Option<Watcher>) {
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
     }
 
     /// Plans what goes wrong from now on.
@@ -133,9 +144,28 @@ impl FakeDisk {
         Some(bytes)
     }
 
+    fn look(&self, operation: Operation, path: &str) {
+        let watcher = || self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = watcher().take();
+        if let Some(mut looks_on) = taken {
+            looks_on(operation, path);
+            *watcher() = Some(looks_on);
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A test that panicked in the middle of an operation has failed already.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for FakeDisk {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        out.debug_struct("FakeDisk")
+            .field("operations", &state.operations)
+            .field("dead", &state.dead)
+            .finish_non_exhaustive()
     }
 }
 
@@ -235,6 +265,7 @@ impl Disk for FakeDisk {
     }
 
     fn create(&self, path: &str) -> Result<(), DiskError> {
+        self.look(Operation::Create, path);
         self.state().names_change(Operation::Create, path, |state| {
             let refuse =
                 |kind: io::ErrorKind| DiskError::new(Operation::Create, path, &kind.into());
@@ -265,15 +296,18 @@ impl Disk for FakeDisk {
     }
 
     fn write_at(&self, path: &str, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        self.look(Operation::Write, path);
         self.state().put(Operation::Write, path, offset, bytes)
     }
 
     fn zero_fill(&self, path: &str, from: u64, to: u64) -> Result<(), DiskError> {
+        self.look(Operation::ZeroFill, path);
         let zeros = vec![0; to_usize(to.saturating_sub(from))];
         self.state().put(Operation::ZeroFill, path, from, &zeros)
     }
 
     fn sync_data(&self, path: &str) -> Result<(), DiskError> {
+        self.look(Operation::SyncData, path);
         let mut guard = self.state();
         let state = &mut *guard;
         if state.begin(Operation::SyncData, path)? {
@@ -295,6 +329,7 @@ impl Disk for FakeDisk {
     }
 
     fn sync_dir(&self, dir: &str) -> Result<(), DiskError> {
+        self.look(Operation::SyncDir, dir);
         self.state().names_change(Operation::SyncDir, dir, |state| {
             if !state.names.has_folder(dir) {
                 let kind = io::ErrorKind::NotFound;
@@ -306,6 +341,7 @@ impl Disk for FakeDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), DiskError> {
+        self.look(Operation::Rename, from);
         self.state().names_change(Operation::Rename, from, |state| {
             let found = state.names.find(from).filter(|_| state.names.has_folder(parent(to)));
             let missing =
@@ -316,6 +352,7 @@ impl Disk for FakeDisk {
     }
 
     fn remove(&self, path: &str) -> Result<(), DiskError> {
+        self.look(Operation::Remove, path);
         self.state().names_change(Operation::Remove, path, |state| {
             state.open(Operation::Remove, path)?;
             state.names.unset(path);
@@ -324,6 +361,7 @@ impl Disk for FakeDisk {
     }
 
     fn create_dir(&self, dir: &str) -> Result<(), DiskError> {
+        self.look(Operation::CreateDir, dir);
         self.state().names_change(Operation::CreateDir, dir, |state| {
             state.names.make_folder(dir);
             Ok(())
