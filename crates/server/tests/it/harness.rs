@@ -243,7 +243,14 @@ impl Call {
         self
     }
 
+    /// Sends it to a server that must answer.
     pub(crate) fn send(self, url: &str) -> Reply {
+        let what = format!("{} {}", self.method, self.path);
+        self.try_send(url).unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// Sends it to a server that may be gone.
+    pub(crate) fn try_send(self, url: &str) -> Result<Reply, ureq::Error> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(DEADLINE))
@@ -260,15 +267,14 @@ impl Call {
         } else {
             agent.run(request.body(self.body).expect("a request"))
         };
-        let mut response =
-            sent.unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.path));
+        let mut response = sent?;
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         let headers = headers.collect();
-        let body = response.body_mut().with_config().limit(1 << 30).read_to_vec();
-        Reply { status: response.status().as_u16(), headers, body: body.expect("a body") }
+        let body = response.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+        Ok(Reply { status: response.status().as_u16(), headers, body })
     }
 }
 
