@@ -243,17 +243,39 @@ impl ImportKey {
         EventId::v8(mac.finalize().into_bytes().as_slice())
     }
 
-    /// The instance of an imported file, given its decompressed bytes in pieces.
+    /// The instance of an imported file in the making: its decompressed bytes go in piece by piece.
     #[must_use]
-    pub fn instance<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Instance {
-        let mac = pieces.into_iter().fold(self.mac(), Mac::chain_update);
-        let hash = mac.finalize().into_bytes();
-        Instance(*hash.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
+    pub fn instance(&self) -> FileInstance {
+        FileInstance(self.mac())
     }
 
     /// A keyed HMAC that nothing was fed into yet.
     fn mac(&self) -> Hmac<Sha256> {
         Hmac::new_from_slice(&self.0).expect("HMAC takes a key of any length")
+    }
+}
+
+/// The instance of an imported file, not all of whose bytes were seen yet.
+#[derive(Clone)]
+pub struct FileInstance(Hmac<Sha256>);
+
+impl FileInstance {
+    /// Takes in the next bytes of the file, decompressed.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The instance of all that was taken in.
+    #[must_use]
+    pub fn finish(self) -> Instance {
+        let hash = self.0.finalize().into_bytes();
+        Instance(*hash.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
+    }
+}
+
+impl fmt::Debug for FileInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileInstance(..)")
     }
 }
 

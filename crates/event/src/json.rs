@@ -17,7 +17,7 @@ mod write;
 use crate::code::Code;
 use crate::limits;
 
-pub(crate) use lexer::Lexer;
+pub(crate) use lexer::{Lexer, Place};
 pub use pointer::{at as pointer_at, push_token, tokens};
 pub use split::{Items, array, lines, trim};
 pub use value::Value;

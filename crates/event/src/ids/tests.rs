@@ -66,7 +66,15 @@ fn import_key_hides_and_repeats() {
     let key = ImportKey([3; 32]);
     assert_eq!(key.event_id("a"), key.event_id("a"));
     assert_ne!(key.event_id("a"), ImportKey([4; 32]).event_id("a"));
-    assert_eq!(key.instance([b"ab".as_slice(), b"c"]), key.instance([b"abc".as_slice()]));
+    let instance_of = |pieces: &[&[u8]]| {
+        let mut file = key.instance();
+        for piece in pieces {
+            file.update(piece);
+        }
+        file.finish()
+    };
+    assert_eq!(instance_of(&[b"ab", b"", b"c"]), instance_of(&[b"abc"]));
+    assert_ne!(instance_of(&[b"abd"]), instance_of(&[b"abc"]));
     assert_eq!(format!("{key:?}"), "ImportKey(..)");
 }
 
