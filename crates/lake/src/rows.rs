@@ -8,7 +8,10 @@
 //! It refuses to judge: whatever is an [`Event`] can be a row.
 
 mod cells; // the columns
+mod fill; // claims to cells
 mod kind; // events and the ledger's own records
+#[cfg(test)]
+pub(crate) mod testing; // rows without events
 
 use arrow::array::RecordBatch;
 
