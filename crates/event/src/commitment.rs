@@ -1,0 +1,144 @@
+//! Hiding commitments to parts: seeds, salts, digests and the event root.
+//!
+//! ```text
+//! seed    HMAC-SHA256(K, "indelible/seed/v1\0" || block secret 32 || slot u32)
+//! salt    SHA-256("indelible/salt/v1\0" || seed 32 || tag u8 || ordinal u16)
+//! digest  SHA-256("indelible/part/v1\0" || tag u8 || ordinal u16 || salt 32 || bytes)
+//! root    SHA-256("indelible/event/v1\0" || n u16 || n times (tag u8 || ordinal u16 || digest 32))
+//! ```
+//!
+//! Promises: integers are big-endian; whoever lacks the salt of a part learns nothing of it from its digest. Refuses to
+//! draw secrets: the caller reserves each slot of a block once, before it knows the event.
+
+use std::fmt;
+
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use tlog::hash::Hash;
+
+use crate::canonical::Parts;
+use crate::event::PartBytes;
+
+const SEED_LABEL: &[u8] = b"indelible/seed/v1\0";
+const SALT_LABEL: &[u8] = b"indelible/salt/v1\0";
+const PART_LABEL: &[u8] = b"indelible/part/v1\0";
+const EVENT_LABEL: &[u8] = b"indelible/event/v1\0";
+
+/// The secret of a ledger: the seeds of every part that belongs to no person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LedgerKey(pub [u8; 32]);
+
+impl fmt::Debug for LedgerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LedgerKey(..)")
+    }
+}
+
+/// The secret of up to [`crate::limits::SALT_BLOCK_SLOTS`] events: whoever drops it can open none of them any more.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SaltBlock {
+    /// Its number in the ledger.
+    pub id: u64,
+    /// 32 random bytes, never public.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for SaltBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SaltBlock({}, ..)", self.id)
+    }
+}
+
+/// A ledger key that is ready to make seeds: its two blocks of HMAC are hashed once.
+#[derive(Clone)]
+pub struct Sealer {
+    mac: Hmac<Sha256>,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(..)")
+    }
+}
+
+impl Sealer {
+    /// A sealer under `key`. Keep it: making one costs as much as a seed.
+    #[must_use]
+    pub fn new(key: &LedgerKey) -> Sealer {
+        let mac = Hmac::new_from_slice(&key.0).expect("HMAC takes a key of any length");
+        Sealer { mac: mac.chain_update(SEED_LABEL) }
+    }
+
+    /// The seed of the event in `slot` of `block`.
+    #[must_use]
+    pub fn seed(&self, block: &SaltBlock, slot: u32) -> Seed {
+        let mac = self.mac.clone().chain_update(block.secret).chain_update(slot.to_be_bytes());
+        Seed(mac.finalize().into_bytes().into())
+    }
+
+    /// The event root of `parts` in `slot` of `block`.
+    #[must_use]
+    pub fn root(&self, parts: &Parts, block: &SaltBlock, slot: u32) -> Hash {
+        let seed = self.seed(block, slot);
+        event_root(parts.iter().map(|part| (part.tag, part.ordinal, seed.digest(part))))
+    }
+}
+
+/// What the salts of one event are made of.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seed([u8; 32]);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+impl Seed {
+    /// The salt of one part: to give it away is to open that part, and no other.
+    #[must_use]
+    pub fn salt(&self, tag: u8, ordinal: u16) -> [u8; 32] {
+        let [high, low] = ordinal.to_be_bytes();
+        Sha256::new()
+            .chain_update(SALT_LABEL)
+            .chain_update(self.0)
+            .chain_update([tag, high, low])
+            .finalize()
+            .into()
+    }
+
+    /// The digest of one part under its own salt.
+    #[must_use]
+    pub fn digest(&self, part: PartBytes<'_>) -> Hash {
+        digest(part, &self.salt(part.tag, part.ordinal))
+    }
+}
+
+/// The digest of one part under a salt.
+#[must_use]
+pub fn digest(part: PartBytes<'_>, salt: &[u8; 32]) -> Hash {
+    let [high, low] = part.ordinal.to_be_bytes();
+    let hash = Sha256::new()
+        .chain_update(PART_LABEL)
+        .chain_update([part.tag, high, low])
+        .chain_update(salt)
+        .chain_update(part.bytes);
+    Hash(hash.finalize().into())
+}
+
+/// The event root over the digests of all parts, ascending by tag and ordinal.
+#[must_use]
+pub fn event_root(digests: impl ExactSizeIterator<Item = (u8, u16, Hash)>) -> Hash {
+    let count =
+        u16::try_from(digests.len()).expect("a record has at most `limits::PARTS_MAX` parts");
+    let mut hash = Sha256::new().chain_update(EVENT_LABEL).chain_update(count.to_be_bytes());
+    for (tag, ordinal, digest) in digests {
+        let [high, low] = ordinal.to_be_bytes();
+        hash.update([tag, high, low]);
+        hash.update(digest.0);
+    }
+    Hash(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests;
