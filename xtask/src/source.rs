@@ -17,6 +17,8 @@ pub(crate) struct File {
     /// The text of every line that is not inside test code; test lines are blank.
     pub(crate) product: String,
     pub(crate) functions: Vec<Function>,
+    /// First and last lines of items that exist only in test builds.
+    pub(crate) test_items: Vec<(usize, usize)>,
     /// Why the file could not be parsed, if it could not.
     pub(crate) broken: Option<String>,
 }
@@ -39,6 +41,7 @@ impl File {
             product: if is_test_path(path) { String::new() } else { text.clone() },
             text,
             functions: Vec::new(),
+            test_items: Vec::new(),
             broken: None,
         };
         match syn::parse_file(&file.text) {
@@ -51,8 +54,9 @@ impl File {
                 };
                 walk.visit_file(&tree);
                 file.functions = walk.functions;
+                file.test_items = walk.tests;
                 if !file.product.is_empty() {
-                    file.product = without(&file.text, &walk.tests);
+                    file.product = without(&file.text, &file.test_items);
                 }
             }
             Err(error) => file.broken = Some(error.to_string()),

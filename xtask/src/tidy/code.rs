@@ -169,14 +169,10 @@ pub(super) fn tests(tree: &Tree) -> Vec<Finding> {
 }
 
 fn long_inline_tests(file: &File) -> Option<Finding> {
-    if file.is_test() {
-        return None;
-    }
-    let mut lines = file.text.lines().enumerate();
-    let (start, _) = lines.find(|(_, line)| line.trim() == "#[cfg(test)]")?;
-    let length = file.line_count() - start;
-    (length > INLINE_TEST_LINES_MAX)
-        .then(|| Finding::at(file, start + 1, format!("{length} lines of inline tests")))
+    let (first, last) =
+        file.test_items.iter().find(|(first, last)| last - first >= INLINE_TEST_LINES_MAX)?;
+    let what = format!("{} lines of inline tests", last - first + 1);
+    (!file.is_test()).then(|| Finding::at(file, *first, what))
 }
 
 pub(super) fn broken(tree: &Tree) -> Vec<Finding> {
