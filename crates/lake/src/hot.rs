@@ -211,7 +211,7 @@ impl Tail {
 /// become one batch.
 fn batches(placed: Vec<Placed>) -> Result<Vec<(u64, RecordBatch)>, Error> {
     let mut runs: Vec<Placed> = Vec::new();
-    for next in placed.into_iter().filter(|placed| placed.len() > 0) {
+    for next in placed.into_iter().filter(|placed| !placed.is_empty()) {
         match runs.last_mut() {
             Some(run) if fits(run, &next) => run.extend(next),
             _ => runs.push(next),

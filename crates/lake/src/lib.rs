@@ -13,7 +13,7 @@ pub mod view; // one tenant at one moment
 use arrow::error::ArrowError;
 
 pub use hot::{Hot, Room};
-pub use rows::{Placed, Rows};
+pub use rows::{Placed, Rows, RowsBuilder};
 pub use view::{Chunk, Row, View};
 
 /// Why rows could not be taken.
@@ -34,6 +34,13 @@ pub enum Error {
         expected: u64,
         /// The index of the first row given.
         first: u64,
+    },
+    /// A stored record that is no event any more: the ledger knows where it stood.
+    #[error("a record could not be read")]
+    Damaged {
+        /// What is wrong with it.
+        #[source]
+        source: event::Damage,
     },
     /// A batch that Arrow would not take.
     #[error("rows did not become a batch")]

@@ -20,11 +20,61 @@ pub use cells::{
     ID, INDEX, INSTANCE, OCCURRED_AT, OCCURRED_OFFSET_MIN, RECEIVED_AT, RECORD, SEQ,
     TARGET_MEMBERS, TARGETS, UTC, schema,
 };
+use event::Event;
+use event::canonical::Stamps;
 use event::ids::Timestamp;
+use event::record::Record;
 pub use kind::RecordKind;
 
 use crate::Error;
 use crate::columns::Fixed;
+
+/// Rows under construction.
+#[derive(Debug, Default)]
+pub struct RowsBuilder {
+    cells: Cells,
+    len: usize,
+}
+
+impl RowsBuilder {
+    /// A builder without rows; it allocates nothing until one comes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a row for `event` as stamped. A system record is a row like any other, with its own
+    /// `record` number.
+    pub fn push(&mut self, event: &Event<'_>, stamps: &Stamps<'_>) {
+        let row = self.len;
+        fill::claims(&mut self.cells, row, event);
+        fill::stamps(&mut self.cells, row, (event, stamps));
+        self.len += 1;
+    }
+
+    /// Adds a row for a stored record: at recovery, and when parsed rows were lost. The same
+    /// conversion as [`RowsBuilder::push`].
+    pub fn push_record(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
+        let (event, stamps) = read.map_err(|source| Error::Damaged { source })?;
+        self.push(&event, &stamps);
+        Ok(())
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The rows.
+    pub fn finish(self) -> Rows {
+        Rows { cells: self.cells, len: self.len }
+    }
+}
 
 /// Rows that know neither index nor time of receipt yet.
 #[derive(Debug)]
@@ -126,3 +176,6 @@ impl Placed {
         batch.map_err(|source| Error::Arrow { source })
     }
 }
+
+#[cfg(test)]
+mod tests;

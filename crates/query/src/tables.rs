@@ -12,6 +12,7 @@ use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt8Type};
 use arrow::error::ArrowError;
+use event::system::SystemKind;
 use lake::rows::RecordKind;
 
 /// A table.
@@ -73,13 +74,14 @@ pub(crate) static TABLES: [Table; 3] = [
     Table {
         name: "dead_letters",
         columns: DEAD_LETTERS,
-        shows: |kind| kind == RecordKind::DeadLetter,
+        shows: |kind| kind == RecordKind::System(SystemKind::DeadLetter),
     },
     Table {
         name: "system_log",
         columns: SYSTEM_LOG,
         shows: |kind| {
-            !matches!(kind, RecordKind::Event | RecordKind::DeadLetter | RecordKind::Access)
+            let elsewhere = [SystemKind::DeadLetter, SystemKind::Access];
+            matches!(kind, RecordKind::System(kind) if !elsewhere.contains(&kind))
         },
     },
 ];

@@ -1,11 +1,15 @@
-//! One event's members into the next row: claims here, stamps in [`super`].
+//! One event's members into the next row: what the producer claims, and what the server says.
 
 use std::borrow::Cow;
 
 use event::Event;
+use event::canonical::{Stamps, System};
 use event::event::{Actor, Change, Decision, Members, Text};
+use event::ids::{EventId, Instance};
 use event::json::{Value, write_cj1};
+use event::system::SystemKind;
 
+use super::RecordKind;
 use super::cells::{Cells, Texts};
 use crate::columns;
 
@@ -37,6 +41,60 @@ pub(super) fn claims(cells: &mut Cells, row: usize, event: &Event<'_>) {
     who(texts, row, event);
     whence(texts, row, event);
     what(texts, row, event);
+}
+
+/// Fills row `row` with what the server says about the event.
+pub(super) fn stamps(cells: &mut Cells, row: usize, (event, stamps): (&Event<'_>, &Stamps<'_>)) {
+    let id = stamps.event_id(event).unwrap_or(EventId([0; 16]));
+    cells.id.set(row, id.0);
+    if let Some((instance, seq)) = stamps.stream {
+        cells.instance.set(row, instance.0);
+        cells.seq.set(row, seq.0);
+    }
+    let texts = &mut cells.texts;
+    set(&mut texts.producer, row, &stamps.producer);
+    set(&mut texts.ip_peer, row, &stamps.peer_ip);
+    if let Some(inferred) = stamps.kind.as_ref().filter(|_| event.kind.is_none()) {
+        texts.kind_inferred.set(row, &inferred.kind);
+    }
+    let country = stamps.geo.as_ref().and_then(|geo| geo.member("country")?.as_str());
+    if let Some(country) = country {
+        texts.country.set(row, country);
+    }
+    let kind = kind_of(event, stamps);
+    cells.record.set(row, kind.code());
+    if kind != RecordKind::Event {
+        about(cells, row, event);
+    }
+}
+
+/// A record is the server's own if its stamp says so; its schema then says which.
+fn kind_of(event: &Event<'_>, stamps: &Stamps<'_>) -> RecordKind {
+    if stamps.system == System::No {
+        return RecordKind::Event;
+    }
+    let named = event.schema.as_deref().and_then(SystemKind::of_schema);
+    RecordKind::System(named.unwrap_or(SystemKind::System))
+}
+
+/// What a system record is about, out of its attributes into columns.
+fn about(cells: &mut Cells, row: usize, event: &Event<'_>) {
+    let Cells { texts, instance, .. } = cells;
+    for (key, value) in &event.attrs {
+        let Some(text) = value.as_str() else { continue };
+        match &**key {
+            "producer" => texts.producer.set(row, text),
+            "code" => texts.code.set(row, text),
+            "field" => texts.field.set(row, text),
+            "reason" => texts.reason.set(row, text),
+            "instance" => {
+                if let Ok(named) = Instance::parse(text) {
+                    instance.set(row, named.0);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 fn who(texts: &mut Texts, row: usize, event: &Event<'_>) {
