@@ -5,9 +5,13 @@
 //! crate is named by another.
 
 mod cli;
+mod http;
 
 mod auth;
+mod budget;
 mod control;
+mod logs;
+mod manifest;
 
 mod clock;
 mod config;

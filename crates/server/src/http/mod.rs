@@ -1,0 +1,5 @@
+//! What a program sends and gets.
+
+mod body;
+mod listen;
+mod problem;

@@ -1,0 +1,85 @@
+//! A manifest that is believed, differences that are seen, and notes that are not believed.
+
+use super::*;
+
+fn key(name: &str, seed: u8) -> SigningKey {
+    SigningKey::new(name, [seed; 32]).expect("a key name")
+}
+
+fn store() -> StoreName {
+    StoreName::parse("st").expect("a store name")
+}
+
+#[test]
+fn a_survey_signs_opens_and_shows_what_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    std::fs::create_dir_all(root.join("ledger/wal")).expect("folders");
+    std::fs::create_dir_all(root.join("quarantine")).expect("folders");
+    for (path, text) in [
+        ("control.db", "c"),
+        ("ledger/wal/00000000000000000001.log", "frames"),
+        ("ledger/acked", "not listed"),
+        ("ledger/spare-1", "not listed"),
+        ("quarantine/x", "not listed"),
+        ("lock", ""),
+        ("client.json", ""),
+        ("auth-header", ""),
+        ("MANIFEST", "old"),
+    ] {
+        std::fs::write(root.join(path), text).expect("a file");
+    }
+    let manifest = Manifest { store: store(), files: survey(root).expect("a survey") };
+    let paths: Vec<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["control.db", "ledger/wal/00000000000000000001.log"]);
+    let signed = manifest.sign(&key("st/system", 1));
+    let opened = Manifest::open(&signed, key("st/system", 1).verifier()).expect("a good note");
+    assert_eq!(opened, manifest);
+    assert_eq!(opened.differences(&survey(root).expect("a survey")), []);
+
+    std::fs::remove_file(root.join("control.db")).expect("removed");
+    std::fs::write(root.join("ledger/wal/00000000000000000001.log"), "framed").expect("changed");
+    std::fs::write(root.join("new"), "").expect("a file");
+    let path = |path: &str| path.to_owned();
+    let expected = [
+        Difference::Missing { path: path("control.db") },
+        Difference::Changed { path: path("ledger/wal/00000000000000000001.log") },
+        Difference::Unlisted { path: path("new") },
+    ];
+    assert_eq!(opened.differences(&survey(root).expect("a survey")), expected);
+}
+
+#[test]
+fn other_keys_and_changed_notes_are_refused() {
+    let manifest = Manifest { store: store(), files: Vec::new() };
+    let signed = manifest.sign(&key("st/system", 1));
+    for other in [key("st/system", 2), key("st/default", 1)] {
+        assert_eq!(Manifest::open(&signed, other.verifier()), Err(ManifestError::Unsigned));
+    }
+    let verifier = key("st/system", 1);
+    let changed = signed.replace("\n0\n", "\n1\n");
+    assert!(Manifest::open(&changed, verifier.verifier()).is_err());
+    assert!(Manifest::open("", verifier.verifier()).is_err());
+}
+
+#[test]
+fn lines_that_are_not_ours_are_malformed() {
+    let hash = "a".repeat(64);
+    let good = format!("{FORMAT}\nst\n1\n5 {hash} a/b\n");
+    assert!(Manifest::parse(&good).is_ok());
+    let bad = [
+        good.replace("/v1", "/v2"),
+        good.replace("\n1\n", "\n2\n"),
+        good.replace("5 ", "05 "),
+        good.replace("5 ", "+5 "),
+        good.replace(&hash, &hash.to_uppercase()),
+        good.replace("a/b", "../b"),
+        good.replace("a/b", "/b"),
+        good.replace("\nst\n", "\nSt\n"),
+        format!("{FORMAT}\nst\n2\n5 {hash} b\n5 {hash} a\n"),
+        format!("{FORMAT}\nst\n2\n5 {hash} a\n5 {hash} a\n"),
+    ];
+    for text in bad {
+        assert!(Manifest::parse(&text).is_err(), "{text}");
+    }
+}
