@@ -14,7 +14,8 @@ use std::fmt;
 
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
-use tlog::hash::Hash;
+// A root is told on to crates that know no tree.
+pub use tlog::hash::Hash;
 
 use crate::canonical::Parts;
 use crate::event::PartBytes;
