@@ -1,0 +1,325 @@
+//! The calls of the API, each one function: build the path, ask, read the answer.
+//!
+//! Promises: what may be asked twice is tried again until its deadline, what may not is tried once. Refuses to interpret
+//! documents: events, receipts and proofs come back byte for byte.
+
+use event::ids::{EventId, Instance, ProducerId, Seq, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::{self, Deadline};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::exchange::{Exchange, Failure, Method, Reply, Request};
+use crate::retry::{self, Patience};
+use crate::wire;
+
+const JSON: &str = "application/json";
+
+/// A server to talk to.
+#[derive(Debug, Clone)]
+pub struct Client {
+    exchange: Exchange,
+    tenant: String,
+}
+
+/// In which form a proof is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofForm {
+    /// JSON: index, hashes, checkpoint.
+    Json,
+    /// A C2SP `.tlog-proof` file.
+    TlogProof,
+}
+
+/// In which form the rows of a query are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableForm {
+    /// One object with `columns`, `rows` and `coverage`.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// An Arrow stream.
+    Arrow,
+}
+
+/// The answer of a query, in the form that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The bytes as sent.
+    pub bytes: Vec<u8>,
+    /// What the answer is about, in the forms whose bytes cannot say it.
+    pub coverage: Option<wire::Coverage>,
+}
+
+/// Whether a request may be sent again after it was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    Safe,
+    Never,
+}
+
+impl Client {
+    /// The server of `connection`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `Setup` when the address or the token cannot be used.
+    pub fn new(connection: &Connection) -> Result<Client, Error> {
+        Ok(Client { exchange: Exchange::new(connection)?, tenant: connection.tenant.clone() })
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.exchange.url()
+    }
+
+    /// The tenant of the token, where the connection names it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        (!self.tenant.is_empty()).then_some(self.tenant.as_str())
+    }
+
+    /// The event as JSON.
+    ///
+    /// # Errors
+    /// `Refused` with `not_found` if the caller's view has none of this id; else those of every call.
+    pub fn event(&self, id: EventId) -> Result<Vec<u8>, Error> {
+        self.ask(&format!("/v1/events/{id}"), JSON)
+    }
+
+    /// The event's inclusion proof.
+    ///
+    /// # Errors
+    /// As [`Client::event`].
+    pub fn proof(&self, id: EventId, form: ProofForm) -> Result<Vec<u8>, Error> {
+        let accept = match form {
+            ProofForm::Json => JSON,
+            ProofForm::TlogProof => "application/octet-stream",
+        };
+        self.ask(&format!("/v1/events/{id}/proof"), accept)
+    }
+
+    /// The event's receipt (`indelible.receipt/v1`).
+    ///
+    /// # Errors
+    /// As [`Client::event`].
+    pub fn receipt(&self, id: EventId) -> Result<Vec<u8>, Error> {
+        self.ask(&format!("/v1/receipts/{id}"), JSON)
+    }
+
+    /// What became of a number of a stream, as JSON.
+    ///
+    /// # Errors
+    /// `Refused` with `not_found` if the stream has not come to it; else those of every call.
+    pub fn number(
+        &self,
+        producer: &ProducerId,
+        instance: Instance,
+        seq: Seq,
+    ) -> Result<Vec<u8>, Error> {
+        self.ask(&format!("/v1/streams/{producer}/{instance}/{seq}"), JSON)
+    }
+
+    /// The tenant's signed checkpoint.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn checkpoint(&self, tenant: &TenantId) -> Result<Vec<u8>, Error> {
+        self.ask(&format!("/t/{tenant}/checkpoint"), "text/plain")
+    }
+
+    /// The answer to one SQL statement.
+    ///
+    /// # Errors
+    /// `Refused` with `query_invalid`, `query_not_allowed` or `query_limit`; else those of every call.
+    pub fn query(&self, sql: &str, form: TableForm) -> Result<Table, Error> {
+        let accept = match form {
+            TableForm::Json => JSON,
+            TableForm::Jsonl => "application/x-ndjson",
+            TableForm::Csv => "text/csv",
+            TableForm::Arrow => "application/vnd.apache.arrow.stream",
+        };
+        let body = serde_json::json!({ "sql": sql }).to_string().into_bytes();
+        let headers = [("accept", accept.to_owned()), ("content-type", JSON.to_owned())];
+        let request =
+            Request { method: Method::Post, path: "/v1/query", headers: &headers, body: &body };
+        let reply = self.call(request, Patience::QUERY, Again::Safe)?;
+        let coverage = reply.coverage.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        Ok(Table { bytes: reply.body, coverage })
+    }
+
+    /// Every tenant that the token may know of.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn tenants(&self) -> Result<wire::Tenants, Error> {
+        self.ask_typed("/v1/tenants")
+    }
+
+    /// Creates a tenant.
+    ///
+    /// # Errors
+    /// `Refused` with `already_exists` or `invalid_value`; else those of every call.
+    pub fn create_tenant(&self, name: &TenantId) -> Result<wire::Tenant, Error> {
+        self.create("/v1/tenants", &wire::NewTenant { name: name.to_string() })
+    }
+
+    /// The API keys, of one tenant or of all.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn keys(&self, tenant: Option<&TenantId>) -> Result<wire::Keys, Error> {
+        match tenant {
+            Some(tenant) => self.ask_typed(&format!("/v1/keys?tenant={tenant}")),
+            None => self.ask_typed("/v1/keys"),
+        }
+    }
+
+    /// Creates an API key. It is tried once: a second try could leave a key behind that nobody has seen.
+    ///
+    /// # Errors
+    /// `MayBeStored` if the answer was lost: look at `keys` and revoke what is not known. Else those of every call.
+    pub fn create_key(&self, key: &wire::NewKey) -> Result<wire::CreatedKey, Error> {
+        self.create("/v1/keys", key)
+    }
+
+    /// Ends an API key.
+    ///
+    /// # Errors
+    /// `Refused` with `not_found`; else those of every call.
+    pub fn revoke_key(&self, lookup: &str) -> Result<(), Error> {
+        let path = format!("/v1/keys/{lookup}");
+        let request = Request { method: Method::Delete, path: &path, headers: &[], body: &[] };
+        self.call(request, Patience::ASK, Again::Safe).map(|_| ())
+    }
+
+    /// The import key of the token's producer, base64.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn import_key(&self) -> Result<wire::ImportKeyAnswer, Error> {
+        self.ask_typed("/v1/import-key")
+    }
+
+    /// The body of a `GET`.
+    fn ask(&self, path: &str, accept: &str) -> Result<Vec<u8>, Error> {
+        let headers = [("accept", accept.to_owned())];
+        let request = Request { method: Method::Get, path, headers: &headers, body: &[] };
+        Ok(self.call(request, Patience::ASK, Again::Safe)?.body)
+    }
+
+    /// The body of a `GET`, read as JSON of a known shape.
+    fn ask_typed<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.typed(200, &self.ask(path, JSON)?)
+    }
+
+    /// The answer to a `POST` that creates something.
+    fn create<T: DeserializeOwned>(&self, path: &str, what: &impl Serialize) -> Result<T, Error> {
+        let body = serde_json::to_vec(what).map_err(|error| Error::Setup {
+            what: format!("the request cannot be written as JSON: {error}"),
+            hint: "report it: this is a bug of the client",
+        })?;
+        let headers = [("accept", JSON.to_owned()), ("content-type", JSON.to_owned())];
+        let request = Request { method: Method::Post, path, headers: &headers, body: &body };
+        let reply = self.call(request, Patience::ONCE, Again::Never)?;
+        self.typed(reply.status, &reply.body)
+    }
+
+    /// `body` as JSON of a known shape.
+    pub(crate) fn typed<T: DeserializeOwned>(&self, status: u16, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body).map_err(|error| self.garbled(status, &error.to_string()))
+    }
+
+    /// The answer to `request` if it is a 2xx; else the error that it is.
+    fn call(&self, request: Request<'_>, patience: Patience, again: Again) -> Result<Reply, Error> {
+        self.until_answered(request, patience, again, |reply| (200..300).contains(&reply.status))
+    }
+
+    /// Tries `request` until it has an answer that `accepts` takes or that will not change, or until the deadline.
+    pub(crate) fn until_answered(
+        &self,
+        request: Request<'_>,
+        patience: Patience,
+        again: Again,
+        accepts: impl Fn(&Reply) -> bool,
+    ) -> Result<Reply, Error> {
+        let deadline = Deadline::after(std::time::Duration::from_millis(patience.total_ms));
+        let mut tries = 0;
+        let mut may_be_stored = false;
+        loop {
+            let try_limit = std::time::Duration::from_millis(patience.try_ms).min(deadline.left());
+            let (error, retry_after) = match self.exchange.once(request, try_limit) {
+                Ok(reply) if accepts(&reply) => return Ok(reply),
+                Ok(reply) => (self.refusal(&reply), reply.retry_after),
+                Err(failure) => (self.failed(failure), None),
+            };
+            let is_open = match &error {
+                Error::MayBeStored { .. } => true,
+                Error::Unavailable { problem } => problem.may_be_stored(),
+                _ => false,
+            };
+            may_be_stored |= is_open;
+            if !error.retryable() || is_gap(&error) || (is_open && again == Again::Never) {
+                return Err(self.last(error, may_be_stored));
+            }
+            tries += 1;
+            match retry::pause(patience, tries, retry_after, clock::jitter(), deadline.left()) {
+                Some(pause) => clock::wait(pause),
+                None => return Err(self.last(error, may_be_stored)),
+            }
+        }
+    }
+
+    /// The error that a call ends with.
+    fn last(&self, error: Error, may_be_stored: bool) -> Error {
+        if !may_be_stored || matches!(error, Error::MayBeStored { .. }) || is_gap(&error) {
+            return error;
+        }
+        // An earlier try may have reached the disk: what the last one said does not take that back.
+        Error::MayBeStored { url: self.url().to_owned(), why: error.to_string() }
+    }
+
+    /// The error that an answer without success is.
+    fn refusal(&self, reply: &Reply) -> Error {
+        let Ok(problem) = serde_json::from_slice::<wire::Problem>(&reply.body) else {
+            return self.strange(reply.status);
+        };
+        if problem.code.is_empty() {
+            return self.strange(reply.status);
+        }
+        let problem = Box::new(wire::Problem { status: reply.status, ..problem });
+        if problem.retryable { Error::Unavailable { problem } } else { Error::Refused { problem } }
+    }
+
+    /// The error of an answer that is no problem document: something between us and the server, if it is busy.
+    fn strange(&self, status: u16) -> Error {
+        if matches!(status, 408 | 425 | 429 | 502 | 503 | 504) {
+            return Error::MayBeStored {
+                url: self.url().to_owned(),
+                why: format!("status {status} without a problem document"),
+            };
+        }
+        self.garbled(status, "a body that is no problem document")
+    }
+
+    fn garbled(&self, status: u16, why: &str) -> Error {
+        Error::Garbled { url: self.url().to_owned(), status, why: why.to_owned() }
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        let url = self.url().to_owned();
+        match failure {
+            Failure::NotSent(why) => Error::Unreachable { url, why },
+            Failure::NotAnswered(why) => Error::MayBeStored { url, why },
+            Failure::NotHttp(why) => Error::Garbled { url, status: 0, why },
+        }
+    }
+}
+
+/// Whether the stream goes on with another number: the same request again would be answered the same.
+fn is_gap(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { problem } if problem.expected.is_some())
+}

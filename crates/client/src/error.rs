@@ -1,0 +1,116 @@
+//! What can go wrong with a call, and whose fault it is.
+//!
+//! Promises: `MayBeStored` is the one answer that leaves something open, and it is given whenever any try could have
+//! reached the disk. Refuses to carry a token.
+
+use crate::wire::Problem;
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller: the same call will fail again.
+    Caller,
+    /// The credential: another one is needed.
+    Credential,
+    /// The world, or the server's state: try again later.
+    World,
+    /// The server, or something else that listens at its address.
+    Server,
+}
+
+/// Why a call did not get its answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The address, the token or a file that should hold one cannot be used; nothing was sent.
+    #[error("{what}")]
+    Setup {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The server said no, and would again.
+    #[error("{}", .problem.sentence())]
+    Refused {
+        /// What it said.
+        problem: Box<Problem>,
+    },
+    /// The server answered, until the deadline, that this is not the time. Nothing was stored.
+    #[error("{}", .problem.sentence())]
+    Unavailable {
+        /// What it said last.
+        problem: Box<Problem>,
+    },
+    /// No connection until the deadline. Nothing was sent.
+    #[error("`{url}` cannot be reached: {why}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The last failure.
+        why: String,
+    },
+    /// A request was sent and not answered: what it asked for may have been done. Sent again with the same ids (or
+    /// numbers) the events are stored once all the same.
+    #[error("`{url}` gave no answer: {why}")]
+    MayBeStored {
+        /// Where.
+        url: String,
+        /// The last failure.
+        why: String,
+    },
+    /// The answer is not one that an Indelible server gives.
+    #[error("`{url}` gave status {status} and {why}")]
+    Garbled {
+        /// Where.
+        url: String,
+        /// The status of the answer.
+        status: u16,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Error::Setup { .. } => Fault::Caller,
+            Error::Refused { problem } if matches!(problem.status, 401 | 403) => {
+                if problem.code == event::code::Code::QueryNotAllowed.as_str() {
+                    Fault::Caller
+                } else {
+                    Fault::Credential
+                }
+            }
+            Error::Refused { .. } => Fault::Caller,
+            Error::Unavailable { .. } | Error::Unreachable { .. } | Error::MayBeStored { .. } => {
+                Fault::World
+            }
+            Error::Garbled { .. } => Fault::Server,
+        }
+    }
+
+    /// Whether the same call can succeed later without a change.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        self.fault() == Fault::World
+    }
+
+    /// What to do next, one sentence.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Error::Setup { hint, .. } => hint,
+            Error::Refused { problem } | Error::Unavailable { problem } => return problem.hint(),
+            Error::Unreachable { .. } => {
+                "start `indelible serve`, or name the server with INDELIBLE_URL"
+            }
+            Error::MayBeStored { .. } => {
+                "send the same events with the same ids again: what is stored already is answered `duplicate`"
+            }
+            Error::Garbled { .. } => "check that INDELIBLE_URL names an Indelible server",
+        };
+        hint.to_owned()
+    }
+}

@@ -1,0 +1,282 @@
+//! The JSON of the API, as types: what the server sends and a client reads. Each is a promise (`docs/reference/api.md`).
+//!
+//! Promises: members that a later server adds are skipped, so that an older client goes on. Refuses to check what the
+//! server says: a receipt is verified by `event::receipt`, not here.
+
+use event::code::Code;
+use event::ids::EventId;
+use serde::{Deserialize, Serialize};
+
+/// The answer to `POST /v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The tenant whose ledger has the events.
+    pub tenant: String,
+    /// One result per item of the request, in order.
+    pub results: Vec<ItemResult>,
+    /// On `Prefer: receipt`: one receipt for every record that the request made; none if it made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<serde_json::Value>,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum ItemResult {
+    /// Durable as a new record.
+    Committed {
+        /// The event's id, as sent or drawn for it.
+        id: String,
+        /// Its position in the ledger.
+        index: u64,
+        /// `false` if a second sending would not be recognised.
+        #[serde(default = "recognised", skip_serializing_if = "is_recognised")]
+        dedup: bool,
+    },
+    /// Durable since an earlier request, with the same claims.
+    Duplicate {
+        /// The event's id.
+        id: String,
+        /// Its position in the ledger.
+        index: u64,
+    },
+    /// Its number or id was taken by other claims. Never send it again as it is.
+    Conflict {
+        /// `seq_conflict` or `id_conflict`.
+        code: String,
+        /// The position of the record that has it.
+        index: u64,
+    },
+    /// It breaks the format.
+    Rejected {
+        /// Which rule.
+        code: String,
+        /// JSON pointer of the member.
+        #[serde(default)]
+        field: String,
+        /// What to do.
+        #[serde(default)]
+        hint: String,
+        /// In a stream: the position of the record that says that it was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        index: Option<u64>,
+    },
+    /// It obeys the format and fails its schema or a step: kept, no event. Do not send it again.
+    DeadLettered {
+        /// The event's id.
+        id: String,
+        /// Its position in the ledger.
+        index: u64,
+        /// Why.
+        code: String,
+    },
+}
+
+impl ItemResult {
+    /// Whether the item is on disk as an event.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        matches!(self, ItemResult::Committed { .. } | ItemResult::Duplicate { .. })
+    }
+}
+
+/// An RFC 9457 problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The HTTP status again.
+    #[serde(default)]
+    pub status: u16,
+    /// The stable code; a newer server may send one that this client does not know.
+    #[serde(default)]
+    pub code: String,
+    /// The same for every problem of this code.
+    #[serde(default)]
+    pub title: String,
+    /// What is special to this one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// What to do.
+    #[serde(default)]
+    pub hint: String,
+    /// Whether the same request can succeed later.
+    #[serde(default)]
+    pub retryable: bool,
+    /// With `sequence_gap`: the number that the stream goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+}
+
+impl Problem {
+    /// One sentence for a person, without a full stop.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let what = if self.detail.is_empty() { &self.title } else { &self.detail };
+        match (self.code.as_str(), what.as_str()) {
+            ("", "") => format!("the server answered {}", self.status),
+            (code, "") => format!("the server answered `{code}`"),
+            ("", what) => what.to_owned(),
+            (code, what) => format!("{what} (`{code}`)"),
+        }
+    }
+
+    /// What to do: the server's words, else the table's.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        if !self.hint.is_empty() {
+            return self.hint.clone();
+        }
+        Code::parse(&self.code).map_or("see the server's log".to_owned(), |c| c.hint().to_owned())
+    }
+
+    /// Whether a request that was answered so may have reached the disk: only after a disk fault is that open.
+    #[must_use]
+    pub fn may_be_stored(&self) -> bool {
+        self.code == Code::DiskFault.as_str()
+    }
+}
+
+/// The answer to `POST /v1/query` with `Accept: application/json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueryAnswer {
+    /// The names of the columns, in order.
+    pub columns: Vec<String>,
+    /// The rows, each with one value per column.
+    pub rows: Vec<Vec<serde_json::Value>>,
+    /// What the answer is about.
+    pub coverage: Coverage,
+}
+
+/// Which records an answer has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The first index that was looked at.
+    pub from_index: u64,
+    /// One past the last.
+    pub to_index: u64,
+    /// The size of the tree then.
+    pub as_of: u64,
+    /// Whether every record up to `as_of` was looked at.
+    pub complete: bool,
+}
+
+/// The body of `POST /v1/tenants`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTenant {
+    /// Its name.
+    pub name: String,
+}
+
+/// One tenant: the answer to `POST /v1/tenants`, and an element of `{"tenants":[...]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// `<store name>/<name>`: the origin of its checkpoints.
+    pub origin: String,
+    /// How many records its ledger has.
+    pub size: u64,
+    /// Verifier keys of its checkpoints, current first.
+    #[serde(default)]
+    pub checkpoint_keys: Vec<String>,
+    /// When it was created, RFC 3339.
+    #[serde(default)]
+    pub created_at: String,
+}
+
+/// The answer to `GET /v1/tenants`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenants {
+    /// Every tenant that the caller may know of, by name.
+    pub tenants: Vec<Tenant>,
+}
+
+/// The body of `POST /v1/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewKey {
+    /// The tenant that it belongs to.
+    pub tenant: String,
+    /// The producer that it speaks for; needed for the scope `write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<String>,
+    /// `write`, `read`, `log:read`, `admin`.
+    pub scopes: Vec<String>,
+}
+
+/// One API key without its secret: an element of `{"keys":[...]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The eight characters by which it is found.
+    pub lookup: String,
+    /// Its tenant.
+    pub tenant: String,
+    /// Its producer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<String>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was created, RFC 3339.
+    #[serde(default)]
+    pub created_at: String,
+    /// When it was ended, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+}
+
+/// The answer to `GET /v1/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// Every key that the caller may know of, by creation.
+    pub keys: Vec<Key>,
+}
+
+/// The answer to `POST /v1/keys`: the one time that the token is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedKey {
+    /// The token.
+    pub token: String,
+    /// The key.
+    #[serde(flatten)]
+    pub key: Key,
+}
+
+impl std::fmt::Debug for CreatedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedKey").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// The answer to `GET /v1/import-key`: what the caller's producer imports under.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportKeyAnswer {
+    /// 32 bytes in base64. A secret of the producer.
+    pub import_key: String,
+}
+
+impl std::fmt::Debug for ImportKeyAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ImportKeyAnswer(..)")
+    }
+}
+
+/// The id of the first item that has one, for a person who wants to look.
+#[must_use]
+pub fn first_id(results: &[ItemResult]) -> Option<EventId> {
+    results.iter().find_map(|result| match result {
+        ItemResult::Committed { id, .. }
+        | ItemResult::Duplicate { id, .. }
+        | ItemResult::DeadLettered { id, .. } => EventId::parse(id).ok(),
+        ItemResult::Conflict { .. } | ItemResult::Rejected { .. } => None,
+    })
+}
+
+fn recognised() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_recognised(dedup: &bool) -> bool {
+    *dedup
+}
+
+#[cfg(test)]
+mod tests;
