@@ -61,6 +61,13 @@ pub(crate) enum Again {
     Never,
 }
 
+/// What the tries so far can have left on the server's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trace {
+    None,
+    Possible,
+}
+
 impl Client {
     /// The server of `connection`; nothing is sent yet.
     ///
@@ -248,7 +255,7 @@ impl Client {
     ) -> Result<Reply, Error> {
         let deadline = Deadline::after(std::time::Duration::from_millis(patience.total_ms));
         let mut tries = 0;
-        let mut may_be_stored = false;
+        let mut trace = Trace::None;
         loop {
             let try_limit = std::time::Duration::from_millis(patience.try_ms).min(deadline.left());
             let (error, retry_after) = match self.exchange.once(request, try_limit) {
@@ -256,26 +263,24 @@ impl Client {
                 Ok(reply) => (self.refusal(&reply), reply.retry_after),
                 Err(failure) => (self.failed(failure), None),
             };
-            let is_open = match &error {
-                Error::MayBeStored { .. } => true,
-                Error::Unavailable { problem } => problem.may_be_stored(),
-                _ => false,
-            };
-            may_be_stored |= is_open;
-            if !error.retryable() || is_gap(&error) || (is_open && again == Again::Never) {
-                return Err(self.last(error, may_be_stored));
+            let open = leaves_open(&error);
+            if open {
+                trace = Trace::Possible;
+            }
+            if !error.retryable() || is_gap(&error) || (open && again == Again::Never) {
+                return Err(self.last(error, trace));
             }
             tries += 1;
             match retry::pause(patience, tries, retry_after, clock::jitter(), deadline.left()) {
                 Some(pause) => clock::wait(pause),
-                None => return Err(self.last(error, may_be_stored)),
+                None => return Err(self.last(error, trace)),
             }
         }
     }
 
     /// The error that a call ends with.
-    fn last(&self, error: Error, may_be_stored: bool) -> Error {
-        if !may_be_stored || matches!(error, Error::MayBeStored { .. }) || is_gap(&error) {
+    fn last(&self, error: Error, trace: Trace) -> Error {
+        if trace == Trace::None || matches!(error, Error::MayBeStored { .. }) || is_gap(&error) {
             return error;
         }
         // An earlier try may have reached the disk: what the last one said does not take that back.
@@ -312,9 +317,9 @@ impl Client {
     fn failed(&self, failure: Failure) -> Error {
         let url = self.url().to_owned();
         match failure {
-            Failure::NotSent(why) => Error::Unreachable { url, why },
-            Failure::NotAnswered(why) => Error::MayBeStored { url, why },
-            Failure::NotHttp(why) => Error::Garbled { url, status: 0, why },
+            Failure::Unsent(why) => Error::Unreachable { url, why },
+            Failure::Unanswered(why) => Error::MayBeStored { url, why },
+            Failure::Garbled(why) => Error::Garbled { url, status: 0, why },
         }
     }
 }
@@ -322,4 +327,13 @@ impl Client {
 /// Whether the stream goes on with another number: the same request again would be answered the same.
 fn is_gap(error: &Error) -> bool {
     matches!(error, Error::Unavailable { problem } if problem.expected.is_some())
+}
+
+/// Whether the try that ended so may have reached the disk.
+fn leaves_open(error: &Error) -> bool {
+    match error {
+        Error::MayBeStored { .. } => true,
+        Error::Unavailable { problem } => problem.may_be_stored(),
+        _ => false,
+    }
 }

@@ -48,11 +48,11 @@ pub(crate) struct Reply {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// No connection was made: the server knows nothing of the request.
-    NotSent(String),
+    Unsent(String),
     /// The connection broke, or nothing came in time: the server may have done it.
-    NotAnswered(String),
+    Unanswered(String),
     /// What came is not HTTP, or too much of it.
-    NotHttp(String),
+    Garbled(String),
 }
 
 /// A server at an address, with a token.
@@ -142,13 +142,13 @@ fn failure(error: &ureq::Error) -> Failure {
     let why = error.to_string();
     match error {
         Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) | Error::Http(_) => {
-            Failure::NotSent(why)
+            Failure::Unsent(why)
         }
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::NotSent(why),
-        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => Failure::NotSent(why),
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Failure::Unsent(why),
+        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => Failure::Unsent(why),
         Error::Protocol(_) | Error::LargeResponseHeader(..) | Error::BodyExceedsLimit(_) => {
-            Failure::NotHttp(why)
+            Failure::Garbled(why)
         }
-        _ => Failure::NotAnswered(why),
+        _ => Failure::Unanswered(why),
     }
 }

@@ -128,10 +128,11 @@ impl Problem {
         Code::parse(&self.code).map_or("see the server's log".to_owned(), |c| c.hint().to_owned())
     }
 
-    /// Whether a request that was answered so may have reached the disk: only after a disk fault is that open.
+    /// Whether a request that was answered so may have reached the disk: that is open after a disk fault (the frame is
+    /// in doubt) and after a failure that the server did not foresee.
     #[must_use]
     pub fn may_be_stored(&self) -> bool {
-        self.code == Code::DiskFault.as_str()
+        matches!(Code::parse(&self.code), Some(Code::DiskFault | Code::Internal))
     }
 }
 

@@ -12,6 +12,8 @@ const ID: &str = "01920000-0000-7000-8000-000000000001";
 
 /// A call's body, or what went wrong.
 type Called = Result<Vec<u8>, Error>;
+/// A call, the first line of its request, and a header of it.
+type Case<'a> = (Box<dyn Fn(&Client) -> Called + 'a>, String, &'a str);
 
 #[test]
 fn each_question_has_its_path_and_its_answer_comes_back_as_it_is() {
@@ -19,8 +21,7 @@ fn each_question_has_its_path_and_its_answer_comes_back_as_it_is() {
     let tenant = TenantId::parse("acme").unwrap();
     let producer = ProducerId::parse("web").unwrap();
     let query = |client: &Client, form| client.query("SELECT 1", form).map(|table| table.bytes);
-    // (call, first line of the request, a header of it)
-    let calls: Vec<(Box<dyn Fn(&Client) -> Called>, String, &str)> = vec![
+    let calls: Vec<Case<'_>> = vec![
         (Box::new(|c| c.event(id)), format!("GET /v1/events/{ID}"), "accept: application/json"),
         (
             Box::new(|c| c.proof(id, ProofForm::Json)),
