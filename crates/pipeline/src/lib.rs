@@ -12,3 +12,5 @@ pub mod verdict; // what became of an item, and how that is said on the wire
 
 pub mod decode; // bytes -> items -> events
 pub mod process; // event -> event, or the reason for a dead letter
+
+pub mod batch; // items -> records -> verdicts
