@@ -3,8 +3,8 @@
 //! Promises: two spellings of the same claim that the formats call equal become one text here, and a text in normal form
 //! is borrowed, not copied. Refuses what has no normal form; folds nothing else, no host name and no UUID elsewhere.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::borrow::Cow;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::limits;
 

@@ -3,6 +3,7 @@
 //! Promises: a member is read once, by its name in the table of its object; an unknown or repeated one is refused. What
 //! depends on more than members and types (grammars, enumerations, limits of lists) is `rules`.
 
+mod fault;
 mod parts;
 
 use std::borrow::Cow;
@@ -11,13 +12,14 @@ use super::members::{
     Actor, Auth, Change, Correlation, Decision, Justification, Origin, Original, Outcome, Target,
     Text,
 };
-use super::{Event, Rejection, suggest};
+use super::{Event, Rejection};
 use crate::code::Code;
 use crate::ids::EventId;
 use crate::json::{self, Lexer, Limits, Value};
 use crate::limits;
 use crate::normal::{self, OccurredAt};
 
+use fault::{Fault, Hint, Read, no_element};
 pub(super) use parts::from_parts;
 
 /// The members of an event, in code-point order.
@@ -92,60 +94,6 @@ impl<'a> Draft<'a> {
         event.action = self.action.ok_or(Fault::missing(start, "action"))?;
         event.actor = self.actor.ok_or(Fault::missing(start, "actor"))?;
         Ok(event)
-    }
-}
-
-/// What a reader found wrong.
-struct Fault {
-    code: Code,
-    offset: usize,
-    /// A member of the object at `offset` that is meant, not the object itself.
-    member: Option<&'static str>,
-    hint: Hint,
-}
-
-/// What to say besides the code.
-enum Hint {
-    /// The common hint of the code.
-    Common,
-    /// This.
-    Text(&'static str),
-    /// The member that was perhaps meant, out of these.
-    Nearest(&'static [&'static str]),
-}
-
-type Read<T> = Result<T, Fault>;
-
-impl Fault {
-    fn new(code: Code, offset: usize, hint: Hint) -> Fault {
-        Fault { code, offset, member: None, hint }
-    }
-
-    fn missing(object: usize, member: &'static str) -> Fault {
-        Fault { code: Code::MissingField, offset: object, member: Some(member), hint: Hint::Common }
-    }
-
-    /// The answer to the sender of `bytes`.
-    #[cold]
-    fn rejection(self, bytes: &[u8]) -> Rejection {
-        let mut field = json::pointer_at(bytes, self.offset);
-        if let Some(member) = self.member {
-            json::push_token(&mut field, member);
-        }
-        match self.hint {
-            Hint::Text(hint) => Rejection::with_hint(self.code, field, hint),
-            Hint::Nearest(names) => suggest::unknown_member(field, names),
-            Hint::Common if bytes.starts_with(b"\xef\xbb\xbf") => {
-                Rejection::with_hint(self.code, field, "send UTF-8 without a byte order mark")
-            }
-            Hint::Common => Rejection::new(self.code, field),
-        }
-    }
-}
-
-impl From<json::Error> for Fault {
-    fn from(error: json::Error) -> Fault {
-        Fault::new(error.code, error.offset, Hint::Common)
     }
 }
 
@@ -514,13 +462,4 @@ impl<'a> Reader<'a> {
 /// Whether a member's value is free, so that `null` is a value of it.
 fn is_free(name: &str) -> bool {
     matches!(name, "old" | "new")
-}
-
-/// `null` or an object without members where an element is due: positions count, so that it cannot mean nothing.
-fn no_element(offset: usize) -> Fault {
-    Fault::new(
-        Code::InvalidValue,
-        offset,
-        Hint::Text("an element of a list cannot be absent: leave it out"),
-    )
 }

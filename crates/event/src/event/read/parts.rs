@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{Draft, Fault, Read, Reader, Rules};
+use super::fault::{Fault, Read};
+use super::{Draft, Reader, Rules};
 use crate::code::Code;
 use crate::damage::Damage;
 use crate::event::members::{Original, Text};
