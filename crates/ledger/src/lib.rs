@@ -1,3 +1,62 @@
 //! The promise: write-ahead log, sequencing, tree, packs, checkpoints, recovery.
+//!
+//! A ledger is a tenant's append-only sequence of records. This crate makes records durable, gives
+//! them their index and stamp, grows the tree over their entries, and serves proofs, tiles and the
+//! records themselves. Payloads are opaque bytes: it never decodes a record. It reads no clock,
+//! draws nothing at random, starts no thread, and touches files through [`disk::Disk`] alone.
+//!
+//! Rooms, upper floors use lower ones:
+//!
+//! ```text
+//! ledger                                    options, the writer's life
+//! append  keep  recover  repair  inspect    turns; packs, checkpoints, snapshots; start; offline
+//! reader  proof  replay                     beside the writer; what the log stands for
+//! wal  snapshot  pack  checkpoint  section  what lies on disk, file by file
+//! book  view  frame  stream  seen  tree     state in memory; the bytes of a frame
+//! clock  request  names  cursor  error      words and small rules
+//! disk                                      every byte that is read or written
+//! ```
+//!
+//! The bytes are in `docs/formats/{wal,pack,snapshot}.md`.
 
 pub mod disk;
+pub mod frame;
+pub mod ledger;
+
+mod append;
+mod book;
+mod checkpoint;
+mod clock;
+mod cursor;
+mod error;
+mod keep;
+mod names;
+mod pack;
+mod proof;
+mod reader;
+mod recover;
+mod replay;
+mod request;
+mod section;
+mod seen;
+mod snapshot;
+mod stream;
+mod tree;
+mod view;
+mod wal;
+
+pub use checkpoint::SignedCheckpoint;
+pub use clock::{CLOCK_TOLERANCE_NS, ClockFinding};
+pub use error::{Damage, Error, Lost, LostPart, Records};
+pub use ledger::{Options, StopPlan, Writer};
+pub use reader::{Reader, Scan, Stats};
+pub use recover::{Recovered, Survey, open, survey};
+pub use request::{
+    Answer, Append, Class, Done, Item, ItemAnswer, KeyBlob, Now, Packed, Refusal, Source, StreamId,
+    key_kind,
+};
+pub use section::{Section, Stored};
+pub use seen::IDS_MAX;
+pub use stream::{DeclaredGap, STREAMS_MAX, StreamFacts};
+pub use view::Head;
+pub use wal::WAL_FILE_BYTES;

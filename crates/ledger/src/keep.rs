@@ -1,0 +1,209 @@
+//! What the writer does between turns: packs, checkpoints, snapshots.
+//!
+//! ```text
+//! pack         as soon as its 65,536th entry is durable
+//! checkpoint   once a second, for tenants that grew and have a signing key
+//! snapshot     after each log file's worth of frames, after a minute of growth, and at stop
+//! ```
+//!
+//! Each is written under a temporary name, synced, renamed, its folder synced, and read back. A
+//! full disk puts it off and is counted; any other failure poisons. It promises that nothing here
+//! is needed for an acknowledgement, so that everything may be late.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use event::ids::TenantId;
+use tlog::TreeSize;
+
+use crate::book::{Book, Counts};
+use crate::checkpoint;
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::ledger::Writer;
+use crate::names::{self, STATE};
+use crate::pack::{self, PackSource};
+use crate::request::Now;
+use crate::snapshot::{Snapshot, TenantState};
+use crate::tree::PACK_ENTRIES;
+use crate::view::Tenant;
+
+/// Time between two rounds of stored checkpoints.
+const CHECKPOINT_EVERY_NS: u64 = 1_000_000_000;
+/// Time after which growth is snapshotted.
+const SNAPSHOT_EVERY_NS: u64 = 60 * 1_000_000_000;
+/// Tenants whose checkpoints are stored in one round.
+const CHECKPOINTS_A_ROUND: usize = 64;
+/// Snapshots that stay on disk.
+const SNAPSHOTS_KEPT: usize = 2;
+
+/// What was kept last, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    checkpoints_at: Option<u64>,
+    stored: HashMap<TenantId, TreeSize>,
+    snapshot_at: Option<u64>,
+    snapshot_written: u64,
+    /// Snapshots on disk, oldest first.
+    snapshots: Vec<u64>,
+}
+
+/// How much of what is due is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// A bounded share; the rest next time.
+    Some,
+    /// All of it.
+    All,
+}
+
+impl Keeper {
+    /// A keeper that finds these checkpoints and snapshots on disk.
+    pub(crate) fn new(stored: HashMap<TenantId, TreeSize>, snapshots: Vec<u64>) -> Self {
+        assert!(snapshots.is_sorted(), "snapshots come oldest first");
+        Self { stored, snapshots, ..Self::default() }
+    }
+}
+
+impl Writer {
+    /// Does what is due between turns. Call it after turns, and at least once a second.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Disk`. A full disk is not one: the work is put off.
+    pub fn keep(&mut self, now: Now) -> Result<(), Error> {
+        self.check_open()?;
+        let kept = self.keep_due(now);
+        self.put_off_or_poison(kept)
+    }
+
+    /// Does everything, due or not: the last thing before a stop.
+    pub(crate) fn keep_all(&mut self, now: Now) -> Result<(), Error> {
+        let packed = write_packs(&self.book);
+        self.put_off_or_poison(packed)?;
+        let stored = self.store_checkpoints(now, Round::All);
+        self.put_off_or_poison(stored)?;
+        let snapshotted = self.snapshot(now);
+        self.put_off_or_poison(snapshotted)
+    }
+
+    fn keep_due(&mut self, now: Now) -> Result<(), Error> {
+        write_packs(&self.book)?;
+        let since = |then: Option<u64>| then.map(|then| now.monotonic_ns.saturating_sub(then));
+        if since(self.keeper.checkpoints_at).is_none_or(|ns| ns >= CHECKPOINT_EVERY_NS) {
+            self.store_checkpoints(now, Round::Some)?;
+        }
+        let grown = self.wal.written() - self.keeper.snapshot_written;
+        // The first minute begins with the first call.
+        let aged = since(self.keeper.snapshot_at);
+        if aged.is_none() {
+            self.keeper.snapshot_at = Some(now.monotonic_ns);
+        }
+        let old = grown > 0 && aged.is_some_and(|ns| ns >= SNAPSHOT_EVERY_NS);
+        if grown >= self.options.wal_file_bytes || old {
+            self.snapshot(now)?;
+        }
+        Ok(())
+    }
+
+    /// A full disk puts off what was due; any other failure poisons.
+    fn put_off_or_poison(&mut self, kept: Result<(), Error>) -> Result<(), Error> {
+        match kept {
+            Err(Error::Disk { source }) if source.is_full() => {
+                Counts::add(&self.book.counts.keep_refused, 1);
+                Ok(())
+            }
+            other => self.poison_on_error(other),
+        }
+    }
+
+    fn store_checkpoints(&mut self, now: Now, round: Round) -> Result<(), Error> {
+        let mut stored = 0;
+        for tenant in self.book.all() {
+            if round == Round::Some && stored >= CHECKPOINTS_A_ROUND {
+                // The rest is due at once, not in a second.
+                return Ok(());
+            }
+            stored += usize::from(self.store_checkpoint(&tenant)?);
+        }
+        self.keeper.checkpoints_at = Some(now.monotonic_ns);
+        Ok(())
+    }
+
+    fn store_checkpoint(&mut self, tenant: &Tenant) -> Result<bool, Error> {
+        let size = tenant.view().head().size;
+        let before = self.keeper.stored.get(&tenant.id).copied().unwrap_or_default();
+        let has_key = tenant.signing().key.is_some();
+        if size == before || !has_key {
+            return Ok(false);
+        }
+        let signed = checkpoint::sign(&self.book.store, tenant)?;
+        // INVARIANT (I4): the stored checkpoint only ever moves forward.
+        assert!(signed.size >= before, "a stored checkpoint never goes back");
+        checkpoint::store(&*self.book.disk, &tenant.id, &signed)?;
+        self.keeper.stored.insert(tenant.id.clone(), signed.size);
+        Ok(true)
+    }
+
+    fn snapshot(&mut self, now: Now) -> Result<(), Error> {
+        let link = self.wal.link();
+        let Some(seq) = link.seq.checked_sub(1) else { return Ok(()) };
+        if self.keeper.snapshots.last() == Some(&seq) {
+            return Ok(());
+        }
+        assert!(self.frame.is_empty(), "a snapshot is taken between frames");
+        let states = self.book.all().into_iter().map(|tenant| TenantState::of(&tenant));
+        let snapshot = Snapshot {
+            store: self.options.store.clone(),
+            shard: self.options.shard,
+            seq,
+            hash: link.previous,
+            tenants: states.filter(|state| state.size > 0).collect(),
+        };
+        snapshot.write(&*self.book.disk)?;
+        self.keeper.snapshot_at = Some(now.monotonic_ns);
+        self.keeper.snapshot_written = self.wal.written();
+        self.keeper.snapshots.push(seq);
+        self.drop_old_snapshots()
+    }
+
+    fn drop_old_snapshots(&mut self) -> Result<(), Error> {
+        let excess = self.keeper.snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
+        for seq in self.keeper.snapshots.drain(..excess) {
+            self.book.disk.remove(&names::snapshot(seq))?;
+        }
+        if excess > 0 {
+            self.book.disk.sync_dir(STATE)?;
+        }
+        assert!(self.keeper.snapshots.len() <= SNAPSHOTS_KEPT, "snapshots are bounded");
+        Ok(())
+    }
+}
+
+/// Writes every pack that is full and not written yet.
+pub(crate) fn write_packs(book: &Book) -> Result<(), Error> {
+    for tenant in book.all() {
+        while write_pack(&*book.disk, &tenant)? {}
+    }
+    Ok(())
+}
+
+/// Writes the tenant's next pack if it is full; answers whether it was.
+fn write_pack(disk: &dyn Disk, tenant: &Arc<Tenant>) -> Result<bool, Error> {
+    let (first, source) = {
+        let view = tenant.view();
+        let first = view.packs_end;
+        if first + PACK_ENTRIES > view.tree.size() {
+            return Ok(false);
+        }
+        (first, PackSource::take(&view.tree, first))
+    };
+    let source = source.expect("what is in no pack is in memory");
+    pack::write(disk, &tenant.id, first, &source)?;
+    let mut view = tenant.view();
+    assert_eq!(view.packs_end, first, "only the writer writes packs");
+    view.packs_end = first + PACK_ENTRIES;
+    // The pack just written stays in memory too: proofs are asked for while records are new.
+    view.tree.forget_below(first);
+    assert!(view.packs_end <= view.tree.size(), "packs hold what exists");
+    Ok(true)
+}

@@ -1,0 +1,270 @@
+//! Reading the ledger beside the writer: sizes, checkpoints, proofs, tiles, records, streams, keys.
+//!
+//! A reader is cheap to clone and may be used from any thread. It promises to show only what is
+//! durable, and every answer of one call from one moment. It never waits for the writer's disk and
+//! writes nothing itself, zero-filled spares apart.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use event::ids::{Seq, TenantId};
+use tlog::hash::{EMPTY_ROOT, Hash};
+use tlog::note::SigningKey;
+use tlog::tile::TilePath;
+use tlog::{Index, TreeSize};
+
+use crate::book::Book;
+use crate::checkpoint::{self, SignedCheckpoint};
+use crate::error::{Error, Lost};
+use crate::proof;
+use crate::request::{KeyBlob, StreamId};
+use crate::section::{self, Section, Stored};
+use crate::stream::StreamFacts;
+use crate::view::{Head, Tenant};
+use crate::wal::spare::SPARES_READY;
+
+/// A view of the ledger for everybody but the writer.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(crate) book: Arc<Book>,
+}
+
+/// Counters and gauges since the start, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames made durable.
+    pub frames: u64,
+    /// Bytes of these frames.
+    pub bytes: u64,
+    /// Records appended.
+    pub records: u64,
+    /// Items answered `Seen`.
+    pub seen: u64,
+    /// Ids in the window.
+    pub ids: u64,
+    /// Streams known.
+    pub streams: u64,
+    /// Spares ready.
+    pub spares: u64,
+    /// Packs, snapshots or checkpoints put off because the disk is full.
+    pub keep_refused: u64,
+    /// 1 after a disk fault: nothing will be written any more.
+    pub poisoned: u64,
+}
+
+impl Reader {
+    /// Every tenant that has a record or a key, by name.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantId> {
+        self.book.all().into_iter().map(|tenant| tenant.id.clone()).collect()
+    }
+
+    /// Size, root and last stamp; those of an empty ledger for an unknown tenant.
+    #[must_use]
+    pub fn head(&self, tenant: &TenantId) -> Head {
+        let empty =
+            Head { size: TreeSize(0), root: EMPTY_ROOT, received_at: event::ids::Timestamp(0) };
+        self.book.find(tenant).map_or(empty, |tenant| tenant.view().head())
+    }
+
+    /// Installs the key that signs a tenant's checkpoints. Its name must be the ledger's origin.
+    ///
+    /// # Panics
+    /// If the key bears another name: a ledger never signs with another's key.
+    pub fn install_signer(&self, tenant: &TenantId, key: SigningKey) {
+        let origin = tenant.origin(&self.book.store);
+        assert_eq!(key.name(), origin, "a checkpoint key bears its ledger's origin");
+        self.book.tenant(tenant).signing().key = Some(Arc::new(key));
+    }
+
+    /// The newest checkpoint, signed now unless the ledger has not grown since the last one.
+    ///
+    /// # Errors
+    /// `NoSigner`.
+    pub fn checkpoint(&self, tenant: &TenantId) -> Result<SignedCheckpoint, Error> {
+        match self.book.find(tenant) {
+            Some(tenant) => checkpoint::sign(&self.book.store, &tenant),
+            None => Err(Error::NoSigner { tenant: tenant.clone() }),
+        }
+    }
+
+    /// The proof that the records `first..end` are in the tree of `size`.
+    ///
+    /// # Errors
+    /// `OutOfRange`, or what reading an old pack can bring.
+    pub fn range_proof(
+        &self,
+        tenant: &TenantId,
+        first: Index,
+        end: Index,
+        size: TreeSize,
+    ) -> Result<Vec<Hash>, Error> {
+        proof::range(&self.book, &*self.known(tenant)?, (first, end), size)
+    }
+
+    /// The proof that the tree of `old` is a prefix of that of `new`.
+    ///
+    /// # Errors
+    /// As [`Reader::range_proof`].
+    pub fn consistency(
+        &self,
+        tenant: &TenantId,
+        old: TreeSize,
+        new: TreeSize,
+    ) -> Result<Vec<Hash>, Error> {
+        proof::consistency(&self.book, &*self.known(tenant)?, old, new)
+    }
+
+    /// The root that the tree had at `size`.
+    ///
+    /// # Errors
+    /// As [`Reader::range_proof`].
+    pub fn root_at(&self, tenant: &TenantId, size: TreeSize) -> Result<Hash, Error> {
+        proof::root(&self.book, &*self.known(tenant)?, size)
+    }
+
+    /// The bytes of a tile or an entry bundle; `None` if the tree does not have it (yet).
+    ///
+    /// # Errors
+    /// What reading an old pack can bring.
+    pub fn tile(&self, tenant: &TenantId, path: TilePath) -> Result<Option<Vec<u8>>, Error> {
+        match self.book.find(tenant) {
+            Some(tenant) => proof::tile(&self.book, &tenant, path),
+            None => Ok(None),
+        }
+    }
+
+    /// The whole section that holds a record; `None` past the end.
+    ///
+    /// # Errors
+    /// `Lost` if its payload is damaged, `Damaged`, `Disk`.
+    pub fn section(&self, tenant: &TenantId, index: Index) -> Result<Option<Arc<Section>>, Error> {
+        if let Some(section) = self.book.sections.find(tenant, index) {
+            return Ok(Some(section));
+        }
+        let Some(tenant) = self.book.find(tenant) else { return Ok(None) };
+        let Some(place) = tenant.view().section_of(index).cloned() else { return Ok(None) };
+        let section = Arc::new(section::read(&*self.book.disk, &tenant.id, &place)?);
+        assert!(section.first() <= index && index < section.end(), "the right section");
+        self.book.sections.keep(&tenant.id, &section);
+        Ok(Some(section))
+    }
+
+    /// One record; `None` past the end.
+    ///
+    /// # Errors
+    /// As [`Reader::section`].
+    pub fn record(&self, tenant: &TenantId, index: Index) -> Result<Option<Stored>, Error> {
+        let Some(section) = self.section(tenant, index)? else { return Ok(None) };
+        let found = section.record(index);
+        Ok(found.map(|(entry, payload)| Stored { index, entry: *entry, payload: payload.to_vec() }))
+    }
+
+    /// The sections from the one that holds `from` on, up to the size at this moment. A lost range
+    /// is an `Err(Error::Lost)` in its place, and the scan goes on behind it.
+    #[must_use]
+    pub fn scan(&self, tenant: &TenantId, from: Index) -> Scan {
+        let end = Index(self.head(tenant).size.0);
+        Scan { reader: self.clone(), tenant: tenant.clone(), next: from, end }
+    }
+
+    /// Ranges of the tenant whose payload or keys were damaged when the ledger was opened.
+    #[must_use]
+    pub fn lost(&self, tenant: &TenantId) -> Vec<Lost> {
+        self.book.find(tenant).map_or_else(Vec::new, |tenant| tenant.view().lost.clone())
+    }
+
+    /// The tenant's streams, by producer and instance.
+    #[must_use]
+    pub fn streams(&self, tenant: &TenantId) -> Vec<StreamFacts> {
+        self.book.find(tenant).map_or_else(Vec::new, |tenant| tenant.view().streams.facts())
+    }
+
+    /// The number that a stream would be accepted with next; `None` if it was never seen.
+    #[must_use]
+    pub fn next_seq(&self, tenant: &TenantId, stream: &StreamId) -> Option<Seq> {
+        self.book.find(tenant)?.view().streams.next(stream).map(Seq)
+    }
+
+    /// The record that a number of a stream became; `None` if it was not stored.
+    #[must_use]
+    pub fn index_of(&self, tenant: &TenantId, stream: &StreamId, seq: Seq) -> Option<Index> {
+        self.book.find(tenant)?.view().streams.index_of(stream, seq.0).map(Index)
+    }
+
+    /// A key or salt block that came with the tenant's records.
+    #[must_use]
+    pub fn key(&self, tenant: &TenantId, kind: u8, id: u64) -> Option<Arc<[u8]>> {
+        self.book.find(tenant)?.view().keys.get(&(kind, id)).map(Arc::clone)
+    }
+
+    /// All keys and salt blocks that came with the tenant's records, by kind and id.
+    #[must_use]
+    pub fn keys(&self, tenant: &TenantId) -> Vec<KeyBlob> {
+        let blob = |((kind, id), bytes): (&(u8, u64), &Arc<[u8]>)| KeyBlob {
+            kind: *kind,
+            id: *id,
+            bytes: bytes.to_vec(),
+        };
+        let all = |tenant: Arc<Tenant>| tenant.view().keys.iter().map(blob).collect();
+        self.book.find(tenant).map_or_else(Vec::new, all)
+    }
+
+    /// Makes one zero-filled file if fewer than two are ready. For a thread that may wait for the
+    /// disk; without it the writer makes them itself when it needs one.
+    ///
+    /// # Errors
+    /// `Disk`. Nothing is left behind.
+    pub fn fill_spare(&self) -> Result<(), Error> {
+        if self.book.spares.ready() < SPARES_READY {
+            self.book.spares.fill(&*self.book.disk)?;
+        }
+        Ok(())
+    }
+
+    /// Counters and gauges.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let counts = &self.book.counts;
+        Stats {
+            frames: counts.frames.load(Ordering::Relaxed),
+            bytes: counts.bytes.load(Ordering::Relaxed),
+            records: counts.records.load(Ordering::Relaxed),
+            seen: counts.seen.load(Ordering::Relaxed),
+            ids: counts.ids.load(Ordering::Relaxed),
+            streams: counts.streams.load(Ordering::Relaxed),
+            spares: self.book.spares.ready().try_into().unwrap_or(u64::MAX),
+            keep_refused: counts.keep_refused.load(Ordering::Relaxed),
+            poisoned: counts.poisoned.load(Ordering::Relaxed),
+        }
+    }
+
+    fn known(&self, tenant: &TenantId) -> Result<Arc<Tenant>, Error> {
+        let unknown = || Error::OutOfRange { tenant: tenant.clone(), size: TreeSize(0) };
+        self.book.find(tenant).ok_or_else(unknown)
+    }
+}
+
+/// Sections in index order; see [`Reader::scan`].
+#[derive(Debug)]
+pub struct Scan {
+    reader: Reader,
+    tenant: TenantId,
+    next: Index,
+    end: Index,
+}
+
+impl Iterator for Scan {
+    type Item = Result<Arc<Section>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let tenant = self.reader.book.find(&self.tenant)?;
+        let place = tenant.view().section_of(self.next).cloned()?;
+        assert!(place.end() > self.next.0, "a scan goes forward");
+        self.next = Index(place.end());
+        Some(section::read(&*self.reader.book.disk, &self.tenant, &place).map(Arc::new))
+    }
+}

@@ -1,0 +1,549 @@
+//! Recovery: from whatever is on disk to a ledger that may be written, in named steps.
+//!
+//! ```text
+//! survey  (reads only)   list files -> walk the log, check the chain, judge the tail -> replay ->
+//!                        compare checkpoints -> refuse damage
+//! open    (writes)       make folders -> cut the tail -> rewrite and sync the last frame ->
+//!                        owner frame in a new file -> drop unfinished files, quarantine unknown
+//!                        ones -> write packs that are due
+//! ```
+//!
+//! It promises that the state it opens with is the one the log leads to, and that a store with
+//! damage above a payload's is refused with its place, untouched. It never deletes a file that it
+//! does not know: those are moved to `quarantine/`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use event::ids::{TenantId, Timestamp};
+use tlog::TreeSize;
+
+use crate::append::OpenFrame;
+use crate::book::{Book, Counts};
+use crate::checkpoint;
+use crate::clock::{Clock, ClockFinding};
+use crate::cursor::length_u64;
+use crate::disk::{self, Disk};
+use crate::error::{Damage, Error, Lost};
+use crate::frame::{self, EMPTY_FRAME_BYTES, FrameKind, Link};
+use crate::keep::{Keeper, write_packs};
+use crate::ledger::{Options, StopPlan, Writer, WriterState, stop_plan};
+use crate::names::{self, CHECKPOINT, FOLDERS, LEDGER, PACKS, QUARANTINE, STATE, UNFINISHED, WAL};
+use crate::proof;
+use crate::reader::Reader;
+use crate::replay::Replay;
+use crate::request::Now;
+use crate::snapshot;
+use crate::tree::PACK_ENTRIES;
+use crate::wal::acked::{self, Slot};
+use crate::wal::walk::{LastFrame, Walked, walk};
+use crate::wal::{Spare, Spares, Wal};
+
+/// What recovery found, before anything was written.
+#[derive(Debug)]
+pub struct Survey {
+    disk: Arc<dyn Disk>,
+    options: Options,
+    slot: Slot,
+    walked: Walked,
+    files: Files,
+    book: Arc<Book>,
+    seen: crate::seen::Seen,
+    streams: usize,
+    sections: u64,
+    lost: Vec<Lost>,
+    checkpoints: HashMap<TenantId, TreeSize>,
+}
+
+/// What was found and done at the start.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// The ledger is new.
+    pub created: bool,
+    /// Records of all tenants.
+    pub records: u64,
+    /// Sections of the log that were replayed.
+    pub sections: u64,
+    /// Files of the log that were walked.
+    pub wal_files: usize,
+    /// Bytes of unfinished frames that were cut off; nobody was told of them.
+    pub cut_bytes: u64,
+    /// The last stop was clean.
+    pub clean_stop: bool,
+    /// Ranges whose payload or keys are damaged; the caller appends a loss record for new ones.
+    pub lost: Vec<Lost>,
+    /// What to say about the clock.
+    pub clock: ClockFinding,
+    /// Files that this crate did not write, as they were named; now in `quarantine/`.
+    pub quarantined: Vec<String>,
+}
+
+/// The files of the ledger's folders.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) spares: Vec<(u64, Spare)>,
+    pub(crate) snapshots: Vec<u64>,
+    pub(crate) packs: BTreeSet<(TenantId, u64)>,
+    pub(crate) checkpoints: Vec<TenantId>,
+    pub(crate) unfinished: Vec<String>,
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Recovers and opens a ledger in one go.
+///
+/// # Errors
+/// As [`survey`] and [`Survey::open`].
+pub fn open(
+    disk: Arc<dyn Disk>,
+    options: Options,
+    now: Now,
+) -> Result<(Writer, Reader, Recovered), Error> {
+    survey(disk, options)?.open(now)
+}
+
+/// Recovery's read-only half: walks, checks, and writes nothing.
+///
+/// # Errors
+/// `Damaged` with the first place that is, `NotOurs`, `Disk`.
+pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
+    let files = Files::list(&*disk)?;
+    let slot = acked::load(&*disk)?;
+    let snapshots = load_snapshots(&*disk, &files.snapshots)?;
+    let packs = files.packs.clone();
+    let mut replay = Replay::new(&*disk, options.ids_max, snapshots, packs);
+    let mut walked = walk(&*disk, slot, &mut |at, frame| replay.frame(at, frame))?;
+    check_owner(&replay, &options)?;
+    walked.damages.extend(leftovers(&replay, &files, walked.next_seq()));
+    let Replay { tenants, seen, lost, streams, sections, .. } = replay;
+    for loss in &lost {
+        if let Some(tenant) = tenants.get(&loss.records.tenant) {
+            tenant.view().lost.push(loss.clone());
+        }
+    }
+    let spares = Spares::new(options.wal_file_bytes, zeroed(&*disk, &files.spares)?);
+    let book = Book::new(Arc::clone(&disk), options.store.clone(), tenants, spares);
+    let book = Arc::new(book);
+    // INVARIANT (I12): damage is named and refused before a byte is written.
+    if let Some(damage) = walked.damages.first() {
+        return Err(damage.clone().into());
+    }
+    let checkpoints = compare_checkpoints(&book, &files.checkpoints)?;
+    Ok(Survey {
+        disk,
+        options,
+        slot,
+        walked,
+        files,
+        book,
+        seen,
+        streams,
+        sections,
+        lost,
+        checkpoints,
+    })
+}
+
+impl Survey {
+    /// Whether there is no ledger yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.walked.last.is_none()
+    }
+
+    /// Whether the log ends in a clean stop: then a `MANIFEST` must be there.
+    #[must_use]
+    pub fn ends_in_stop(&self) -> bool {
+        self.walked.ends_in_stop()
+    }
+
+    /// If the log does not end in a stop: the log file that a stop would change, as it would be.
+    /// A `MANIFEST` that lists it so belongs to a stop that was not finished.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn unfinished_stop(&self) -> Result<Option<StopPlan>, Error> {
+        unfinished_stop(&*self.disk, self.slot, &self.walked)
+    }
+
+    /// Ranges whose payload or keys are damaged.
+    #[must_use]
+    pub fn lost(&self) -> &[Lost] {
+        &self.lost
+    }
+
+    /// A reader of what was found; it stays good when the ledger is opened.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader { book: Arc::clone(&self.book) }
+    }
+
+    /// Recovery's writing half. Once it returns the owner frame is durable, and an old `MANIFEST`
+    /// counts for nothing.
+    ///
+    /// # Errors
+    /// `Disk`. What was half done is done again at the next start.
+    pub fn open(self, now: Now) -> Result<(Writer, Reader, Recovered), Error> {
+        self.make_folders()?;
+        self.cut_tails()?;
+        self.rewrite_last_frame()?;
+        let wal = self.begin_file()?;
+        self.drop_unfinished()?;
+        let quarantined = self.quarantine()?;
+        write_packs(&self.book)?;
+        Ok(self.into_parts(wal, quarantined, now))
+    }
+
+    fn make_folders(&self) -> Result<(), Error> {
+        for folder in FOLDERS {
+            self.disk.create_dir(folder)?;
+        }
+        self.disk.sync_dir("")?;
+        Ok(self.disk.sync_dir(LEDGER)?)
+    }
+
+    fn cut_tails(&self) -> Result<(), Error> {
+        for tail in &self.walked.tails {
+            assert!(tail.from < tail.to, "a tail holds something");
+            self.disk.zero_fill(&tail.file, tail.from, tail.to)?;
+            self.disk.sync_data(&tail.file)?;
+        }
+        Ok(())
+    }
+
+    /// After a failed sync a frame can be readable and not durable. A stop frame is left alone:
+    /// it was synced, or the stop was not finished.
+    fn rewrite_last_frame(&self) -> Result<(), Error> {
+        let Some(last) = &self.walked.last else { return Ok(()) };
+        if last.kind == FrameKind::Stop {
+            return Ok(());
+        }
+        let mut bytes = vec![0; usize::try_from(last.bytes).unwrap_or(usize::MAX)];
+        let read = self.disk.read_at(&last.file, last.offset, &mut bytes)?;
+        assert_eq!(read, bytes.len(), "the walk read this frame before");
+        self.disk.write_at(&last.file, last.offset, &bytes)?;
+        Ok(self.disk.sync_data(&last.file)?)
+    }
+
+    /// Puts the owner frame into a new file and makes both durable.
+    fn begin_file(&self) -> Result<Wal, Error> {
+        let link = self.next_link();
+        let mut owner = Vec::new();
+        let hash = frame::encode_owner(link, &self.options.store, self.options.shard, &mut owner);
+        let mut file = self.new_file(link.seq)?;
+        crate::wal::spare::extend(&*self.disk, &mut file, length_u64(owner.len()))?;
+        let mut wal = Wal::at_new_file(Arc::clone(&self.disk), file, link);
+        wal.append(&owner, hash, FrameKind::Owner)?;
+        assert_eq!(wal.link().seq, link.seq + 1, "the owner frame is in the log");
+        Ok(wal)
+    }
+
+    fn next_link(&self) -> Link {
+        let boot = self.options.boot;
+        match &self.walked.last {
+            None => Link { seq: 0, epoch: 1, boot, previous: [0; 32] },
+            Some(last) => Link {
+                seq: last.link.seq + 1,
+                epoch: last.link.epoch + 1,
+                boot,
+                previous: last.hash,
+            },
+        }
+    }
+
+    /// The all-zero log file named for frame `seq`: there from an unfinished start, or a spare.
+    fn new_file(&self, seq: u64) -> Result<Spare, Error> {
+        let path = names::wal(seq);
+        if disk::exists(&*self.disk, &path)? {
+            let bytes = self.disk.length(&path)?;
+            return Ok(Spare { path, bytes });
+        }
+        if self.book.spares.ready() == 0 {
+            self.book.spares.fill(&*self.disk)?;
+        }
+        let spare = self.book.spares.take(0).expect("one was just filled");
+        self.disk.rename(&spare.path, &path)?;
+        self.disk.sync_dir(WAL)?;
+        self.disk.sync_dir(LEDGER)?;
+        Ok(Spare { path, bytes: spare.bytes })
+    }
+
+    fn drop_unfinished(&self) -> Result<(), Error> {
+        for path in &self.files.unfinished {
+            assert!(path.ends_with(UNFINISHED), "only unfinished files are removed");
+            match self.disk.remove(path) {
+                // A spare of the same number was begun, and finished, since the list was made.
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves files that this crate did not write out of the way, and spares that are not zero.
+    fn quarantine(&self) -> Result<Vec<String>, Error> {
+        let spoiled: BTreeSet<_> = spoiled(&*self.disk, &self.files.spares)?.into_iter().collect();
+        let all: Vec<_> = self.files.unknown.iter().cloned().chain(spoiled).collect();
+        if all.is_empty() {
+            return Ok(all);
+        }
+        self.disk.create_dir(QUARANTINE)?;
+        for path in &all {
+            let target = free_name(&*self.disk, path)?;
+            self.disk.rename(path, &target)?;
+            self.disk.sync_dir(QUARANTINE)?;
+            self.disk.sync_dir(disk::parent(path))?;
+        }
+        self.disk.sync_dir("")?;
+        Ok(all)
+    }
+
+    fn into_parts(
+        self,
+        wal: Wal,
+        quarantined: Vec<String>,
+        now: Now,
+    ) -> (Writer, Reader, Recovered) {
+        let heads = self.book.all().into_iter().map(|tenant| tenant.view().head());
+        let (last, records) = heads.fold((Timestamp(0), 0), |(last, records), head| {
+            (last.max(head.received_at), records + head.size.0)
+        });
+        let clock = Clock::new(last);
+        let recovered = Recovered {
+            created: self.is_new(),
+            records,
+            sections: self.sections,
+            wal_files: self.walked.files,
+            cut_bytes: self.walked.tails.iter().map(|tail| tail.to - tail.from).sum(),
+            clean_stop: self.ends_in_stop(),
+            lost: self.lost,
+            clock: clock.finding(now),
+            quarantined,
+        };
+        Counts::set(&self.book.counts.ids, length_u64(self.seen.len()));
+        Counts::set(&self.book.counts.streams, length_u64(self.streams));
+        let reader = Reader { book: Arc::clone(&self.book) };
+        let writer = Writer {
+            book: self.book,
+            options: self.options,
+            wal,
+            clock,
+            seen: self.seen,
+            heads: HashMap::new(),
+            streams: self.streams,
+            frame: OpenFrame::default(),
+            keeper: Keeper::new(self.checkpoints, self.files.snapshots),
+            state: WriterState::Open,
+        };
+        (writer, reader, recovered)
+    }
+}
+
+impl Files {
+    /// Lists the ledger's folders; one that is not there is empty.
+    pub(crate) fn list(disk: &dyn Disk) -> Result<Self, Error> {
+        let mut files = Self::default();
+        for folder in FOLDERS {
+            let found = match disk.list(folder) {
+                Ok(found) => found,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for name in found {
+                files.add(disk, folder, &name)?;
+            }
+        }
+        files.snapshots.sort_unstable();
+        files.spares.sort_by_key(|(number, _)| *number);
+        Ok(files)
+    }
+
+    fn add(&mut self, disk: &dyn Disk, folder: &str, name: &str) -> Result<(), Error> {
+        let path = format!("{folder}/{name}");
+        if name.ends_with(UNFINISHED) {
+            self.unfinished.push(path);
+        } else if !names::is_known(folder, name) {
+            self.unknown.push(path);
+        } else if let (LEDGER, Some(number)) = (folder, names::parse_spare(name)) {
+            let bytes = disk.length(&path)?;
+            self.spares.push((number, Spare { path, bytes }));
+        } else if let (STATE, Some(seq)) = (folder, names::parse_snapshot(name)) {
+            self.snapshots.push(seq);
+        } else if let (PACKS, Some(pack)) = (folder, names::parse_pack(name)) {
+            self.packs.insert(pack);
+        } else if let (CHECKPOINT, Some(tenant)) = (folder, names::parse_checkpoint(name)) {
+            self.checkpoints.push(tenant);
+        }
+        Ok(())
+    }
+}
+
+/// The log file that a stop would change, as it would be; none after a clean stop.
+pub(crate) fn unfinished_stop(
+    disk: &dyn Disk,
+    slot: Slot,
+    walked: &Walked,
+) -> Result<Option<StopPlan>, Error> {
+    let Some(last) = walked.last.as_ref().filter(|last| last.kind != FrameKind::Stop) else {
+        return Ok(None);
+    };
+    let told = slot.acked().is_some_and(|acked| acked.seq > last.link.seq);
+    let link = Link { seq: last.link.seq + 1, previous: last.hash, ..last.link };
+    if told {
+        return Ok(None);
+    }
+    Ok(match stop_place(last, walked) {
+        Some((file, offset)) => Some(stop_plan(disk, &file, offset, link)?),
+        None => None,
+    })
+}
+
+/// Where a stop frame would stand: behind the last frame, or in the next file.
+fn stop_place(last: &LastFrame, walked: &Walked) -> Option<(Arc<str>, u64)> {
+    let needed = length_u64(EMPTY_FRAME_BYTES);
+    if last.file_bytes - last.end() >= needed {
+        return Some((Arc::clone(&last.file), last.end()));
+    }
+    let unused = walked.unused.as_ref().filter(|(_, bytes)| *bytes >= needed);
+    let torn = walked.tails.iter().find(|tail| tail.file != last.file);
+    unused
+        .map(|(file, _)| Arc::clone(&file.path))
+        .or_else(|| torn.map(|tail| Arc::clone(&tail.file)))
+        .map(|file| (file, 0))
+}
+
+/// Loads every snapshot; one that cannot be read is damage.
+pub(crate) fn load_snapshots(
+    disk: &dyn Disk,
+    seqs: &[u64],
+) -> Result<BTreeMap<u64, snapshot::Snapshot>, Error> {
+    let load = |seq: &u64| snapshot::load(disk, *seq).map(|snapshot| (*seq, snapshot));
+    seqs.iter().map(load).collect()
+}
+
+fn check_owner(replay: &Replay<'_>, options: &Options) -> Result<(), Error> {
+    let expected = (options.store.clone(), options.shard);
+    match &replay.store {
+        Some(found) if *found != expected => Err(Error::NotOurs {
+            found: format!("{}, shard {}", found.0, found.1),
+            expected: format!("{}, shard {}", expected.0, expected.1),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Files that speak of more than the log has.
+pub(crate) fn leftovers(replay: &Replay<'_>, files: &Files, next_seq: u64) -> Vec<Damage> {
+    let mut damages = Vec::new();
+    for seq in replay.snapshots.keys().filter(|seq| **seq >= next_seq) {
+        let what = "taken after a frame that the log does not have";
+        damages.push(Damage::new(&names::snapshot(*seq), 0, what));
+    }
+    for (tenant, number) in &files.packs {
+        let held = replay.tenants.get(tenant).map_or(0, |tenant| tenant.view().packs_end);
+        let first = number * PACK_ENTRIES;
+        if first >= held && !replay.broken.contains(tenant) {
+            let damage = Damage::new(&names::pack(tenant, *number), 0, "not a pack of this log");
+            damages.push(damage.of(tenant, first, first + PACK_ENTRIES));
+        }
+    }
+    damages
+}
+
+/// No stored checkpoint may be larger than the tree, or differ from it at its size.
+fn compare_checkpoints(
+    book: &Book,
+    tenants: &[TenantId],
+) -> Result<HashMap<TenantId, TreeSize>, Error> {
+    let mut sizes = HashMap::new();
+    for tenant in tenants {
+        let (stored, _) = checkpoint::load(&*book.disk, tenant)?;
+        if let Some(damage) = compare_checkpoint(book, tenant, &stored)? {
+            return Err(damage.into());
+        }
+        sizes.insert(tenant.clone(), stored.size);
+    }
+    Ok(sizes)
+}
+
+/// What is wrong with a stored checkpoint, seen from the recovered tree.
+pub(crate) fn compare_checkpoint(
+    book: &Book,
+    tenant: &TenantId,
+    stored: &tlog::checkpoint::Checkpoint,
+) -> Result<Option<Damage>, Error> {
+    let path = names::checkpoint(tenant);
+    let shared = book.find(tenant);
+    let size = shared.as_ref().map_or(TreeSize(0), |tenant| tenant.view().head().size);
+    if stored.origin != tenant.origin(&book.store) {
+        return Ok(Some(Damage::new(&path, 0, "a checkpoint of another ledger")));
+    }
+    // INVARIANT (I4): a checkpoint that was ever given out is consistent with every later tree.
+    if stored.size > size {
+        let damage = Damage::new(&path, 0, "a checkpoint of more records than the log has");
+        return Ok(Some(damage.of(tenant, size.0, stored.size.0)));
+    }
+    let root = match shared {
+        Some(shared) => proof::root(book, &shared, stored.size)?,
+        None => tlog::hash::EMPTY_ROOT,
+    };
+    if root != stored.root {
+        let damage = Damage::new(&path, 0, "a checkpoint of another tree than the log leads to");
+        return Ok(Some(damage.of(tenant, 0, stored.size.0)));
+    }
+    Ok(None)
+}
+
+/// The spares that are all zeros.
+fn zeroed(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<(u64, Spare)>, Error> {
+    let mut whole = Vec::new();
+    for (number, spare) in spares {
+        if first_byte(disk, &spare.path)?.is_none() {
+            whole.push((*number, spare.clone()));
+        }
+    }
+    Ok(whole)
+}
+
+/// The spares that are not all zeros.
+fn spoiled(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<String>, Error> {
+    let mut spoiled = Vec::new();
+    for (_, spare) in spares {
+        // One that was found whole may have become a log file since.
+        if disk::exists(disk, &spare.path)? && first_byte(disk, &spare.path)?.is_some() {
+            spoiled.push(spare.path.clone());
+        }
+    }
+    Ok(spoiled)
+}
+
+/// Where the first byte that is not zero stands.
+pub(crate) fn first_byte(disk: &dyn Disk, path: &str) -> Result<Option<u64>, Error> {
+    let mut buffer = vec![0; 1024 * 1024];
+    let mut offset = 0;
+    loop {
+        let read = disk.read_at(path, offset, &mut buffer)?;
+        let chunk = buffer.get(..read).unwrap_or_default();
+        if let Some(place) = chunk.iter().position(|byte| *byte != 0) {
+            return Ok(Some(offset + length_u64(place)));
+        }
+        if read < buffer.len() {
+            return Ok(None);
+        }
+        offset += length_u64(read);
+    }
+}
+
+/// A free name in the quarantine for a file.
+fn free_name(disk: &dyn Disk, path: &str) -> Result<String, Error> {
+    let flat = path.replace('/', "-");
+    for number in 0_u32.. {
+        let target = format!("{QUARANTINE}/{flat}.{number}");
+        if !disk::exists(disk, &target)? {
+            return Ok(target);
+        }
+    }
+    Err(Error::damaged(path, 0, "the quarantine is full"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Streams: which number of a spool was stored where, and which is next.
+//!
+//! Numbers begin at 1 and have no hole: every number is a record, or one of a declared gap that
+//! one record stands for. It promises that a number is taken once, for ever, and that looking one
+//! up costs a binary search. It refuses a number that is not the next: whoever appends must have
+//! asked first.
+
+use std::collections::BTreeMap;
+
+use event::ids::{Seq, Timestamp};
+use tlog::Index;
+
+use crate::request::StreamId;
+
+/// Streams that one store holds until older ones go to files of their own.
+pub const STREAMS_MAX: usize = 65_536;
+
+/// The streams of one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    streams: BTreeMap<StreamId, Stream>,
+}
+
+/// One stream as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Which stream.
+    pub stream: StreamId,
+    /// The number that would be accepted next.
+    pub next: Seq,
+    /// The stamp of its last record.
+    pub last_received_at: Timestamp,
+    /// The gaps that its producer declared, oldest first.
+    pub gaps: Vec<DeclaredGap>,
+}
+
+/// Numbers that a producer declared lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredGap {
+    /// The first lost number.
+    pub from: Seq,
+    /// The last lost number.
+    pub to: Seq,
+    /// The record that says so.
+    pub index: Index,
+}
+
+#[derive(Debug)]
+struct Stream {
+    next: u64,
+    last_received_at: Timestamp,
+    runs: Vec<Run>,
+}
+
+/// Consecutive numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The first number.
+    pub(crate) seq: u64,
+    /// How many numbers.
+    pub(crate) count: u64,
+    /// The first number's record.
+    pub(crate) index: u64,
+    /// How the other numbers follow.
+    pub(crate) shape: Shape,
+}
+
+/// How numbers of a run meet records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A record for each number.
+    Each,
+    /// One record for all.
+    Gap,
+}
+
+impl Run {
+    /// The record of one of its numbers.
+    pub(crate) fn index_of(&self, seq: u64) -> Option<u64> {
+        let place = seq.checked_sub(self.seq).filter(|place| *place < self.count)?;
+        Some(match self.shape {
+            Shape::Each => self.index + place,
+            Shape::Gap => self.index,
+        })
+    }
+}
+
+impl Streams {
+    /// How many streams there are.
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The next number of a stream; 1 for one that was never seen.
+    pub(crate) fn next(&self, id: &StreamId) -> Option<u64> {
+        self.streams.get(id).map(|stream| stream.next)
+    }
+
+    /// Takes the numbers of a run, which must begin at the stream's next.
+    pub(crate) fn take(&mut self, id: &StreamId, run: Run, received_at: Timestamp) {
+        assert!(run.count > 0, "a run holds at least one number");
+        if !self.streams.contains_key(id) {
+            let stream = Stream { next: 1, last_received_at: received_at, runs: Vec::new() };
+            self.streams.insert(id.clone(), stream);
+        }
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        // INVARIANT (I5): a number is stored once, so the only one that can be taken is the next.
+        assert_eq!(run.seq, stream.next, "numbers of a stream have no hole and no repeat");
+        assert!(stream.last_received_at <= received_at, "stamps never decrease");
+        stream.next += run.count;
+        stream.last_received_at = received_at;
+        match stream.runs.last_mut() {
+            Some(last) if last.is_followed_by(&run) => last.count += run.count,
+            _ => stream.runs.push(run),
+        }
+    }
+
+    /// The record of a number, if the number was taken.
+    pub(crate) fn index_of(&self, id: &StreamId, seq: u64) -> Option<u64> {
+        let runs = &self.streams.get(id)?.runs;
+        let place = runs.partition_point(|run| run.seq <= seq).checked_sub(1)?;
+        runs.get(place)?.index_of(seq)
+    }
+
+    /// All streams, by name.
+    pub(crate) fn facts(&self) -> Vec<StreamFacts> {
+        self.streams.iter().map(|(id, stream)| stream.facts(id)).collect()
+    }
+
+    /// Each stream with its next number and the stamp of its last record, by name.
+    pub(crate) fn nexts(&self) -> impl Iterator<Item = (&StreamId, u64, Timestamp)> {
+        self.streams.iter().map(|(id, stream)| (id, stream.next, stream.last_received_at))
+    }
+}
+
+impl Run {
+    fn is_followed_by(&self, next: &Run) -> bool {
+        let both_each = self.shape == Shape::Each && next.shape == Shape::Each;
+        both_each && self.seq + self.count == next.seq && self.index + self.count == next.index
+    }
+}
+
+impl Stream {
+    fn facts(&self, id: &StreamId) -> StreamFacts {
+        let gaps = self.runs.iter().filter(|run| run.shape == Shape::Gap).map(|run| DeclaredGap {
+            from: Seq(run.seq),
+            to: Seq(run.seq + run.count - 1),
+            index: Index(run.index),
+        });
+        StreamFacts {
+            stream: id.clone(),
+            next: Seq(self.next),
+            last_received_at: self.last_received_at,
+            gaps: gaps.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

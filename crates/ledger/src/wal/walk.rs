@@ -1,0 +1,334 @@
+//! Walking the log: every frame in order, the chain checked, the tail judged.
+//!
+//! A frame that cannot be read, or is flawed, is a **torn tail** if nobody can have been told of it:
+//! the `acked` slot names an earlier frame, no valid frame of a later number follows anywhere, and
+//! it does not stand behind a `stop` in the same file. Otherwise it is **damage**. Damage does not
+//! end the walk: it goes on at the next frame that can be read, so that everything wrong is found.
+//! It promises that without damage every frame given to the visitor is whole, in order, and bound
+//! to the one before by its hash. It writes nothing and knows nothing of tenants.
+
+use std::sync::Arc;
+
+use super::{Acked, Slot};
+use crate::cursor::length_u64;
+use crate::disk::{self, Disk};
+use crate::error::{Damage, Error};
+use crate::frame::{self, FRAME_MAGIC, Flaw, Frame, FrameKind, Link};
+use crate::names::{self, ACKED, WAL};
+
+/// No log file is longer: its usual size, or the largest frame.
+const WAL_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// One file of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct WalFile {
+    pub(crate) path: Arc<str>,
+    pub(crate) first_seq: u64,
+}
+
+/// Where a frame stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) file: &'a Arc<str>,
+    pub(crate) offset: u64,
+}
+
+/// The last frame that can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct LastFrame {
+    pub(crate) file: Arc<str>,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) kind: FrameKind,
+    pub(crate) link: Link,
+    pub(crate) hash: [u8; 32],
+}
+
+impl LastFrame {
+    /// One past the frame's last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + self.bytes
+    }
+}
+
+/// Bytes of an unfinished frame, to be zeroed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) file: Arc<str>,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// The last frame, if there is any.
+    pub(crate) last: Option<LastFrame>,
+    /// Unfinished frames.
+    pub(crate) tails: Vec<Tail>,
+    /// A log file behind the last frame that has no frame yet, and its length.
+    pub(crate) unused: Option<(WalFile, u64)>,
+    pub(crate) damages: Vec<Damage>,
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+}
+
+impl Walked {
+    /// The number that the next frame has.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.link.seq + 1)
+    }
+
+    /// Whether the log ends in a clean stop.
+    pub(crate) fn ends_in_stop(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.kind == FrameKind::Stop)
+    }
+}
+
+/// What looks at the frames of a walk; answers what is wrong with them beyond their chain.
+pub(crate) type Visit<'v> = &'v mut dyn FnMut(At<'_>, &Frame<'_>) -> Result<Vec<Damage>, Error>;
+
+/// The files of the log in order; names that are not log files are left out.
+pub(crate) fn list(disk: &dyn Disk) -> Result<Vec<WalFile>, Error> {
+    let names = match disk.list(WAL) {
+        Ok(names) => names,
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let numbers = names.iter().filter_map(|name| names::parse_wal(name));
+    let mut files: Vec<_> =
+        numbers.map(|seq| WalFile { path: names::wal(seq).into(), first_seq: seq }).collect();
+    files.sort_by_key(|file| file.first_seq);
+    Ok(files)
+}
+
+/// Walks the whole log.
+pub(crate) fn walk(disk: &dyn Disk, slot: Slot, visit: Visit<'_>) -> Result<Walked, Error> {
+    let files = list(disk)?;
+    let mut walk = Walk { disk, acked: slot.acked(), found: Walked::default(), broken: false };
+    for (place, file) in files.iter().enumerate() {
+        let later = files.get(place + 1..).unwrap_or_default();
+        walk.file(file, later, visit)?;
+    }
+    walk.judge_slot(slot);
+    Ok(walk.found)
+}
+
+struct Walk<'d> {
+    disk: &'d dyn Disk,
+    acked: Option<Acked>,
+    found: Walked,
+    /// Frames are missing before the next one: its hash of the previous one cannot be checked.
+    broken: bool,
+}
+
+impl Walk<'_> {
+    fn file(&mut self, file: &WalFile, later: &[WalFile], visit: Visit<'_>) -> Result<(), Error> {
+        let bytes = disk::read(self.disk, &file.path, WAL_FILE_BYTES_MAX)?;
+        self.found.files += 1;
+        self.found.bytes += length_u64(bytes.len());
+        if bytes.iter().all(|byte| *byte == 0) {
+            return self.unused_file(file, later, length_u64(bytes.len()));
+        }
+        if !self.found.tails.is_empty() {
+            // No valid frame follows the torn one, here neither: the rest is unfinished too.
+            self.tail(file, 0, &bytes);
+            return Ok(());
+        }
+        self.check_place(file);
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| rest.iter().any(|byte| *byte != 0)) {
+            let next = self.found.next_seq();
+            let frame = frame::parse(rest).ok().filter(|frame| self.continues(frame, at));
+            let whole = frame.as_ref().is_some_and(|frame| frame.flaws.is_empty());
+            if !whole
+                && self.may_be_torn(at)
+                && !self.frame_follows(next, (file, &bytes), later, at)?
+            {
+                self.tail(file, at, &bytes);
+                return Ok(());
+            }
+            at = match frame {
+                Some(frame) => self.accept(file, at, (&frame, length_u64(bytes.len())), visit)?,
+                None => match self.resume(file, &bytes, at) {
+                    Some(next) => next,
+                    None => return Ok(()),
+                },
+            };
+        }
+        Ok(())
+    }
+
+    /// A file without a frame is a spare if it is the last; else frames are missing.
+    fn unused_file(&mut self, file: &WalFile, later: &[WalFile], bytes: u64) -> Result<(), Error> {
+        let named_next = file.first_seq == self.found.next_seq();
+        if later.is_empty() && (named_next || !self.found.tails.is_empty()) {
+            self.found.unused = Some((file.clone(), bytes));
+        } else {
+            self.damage(file, 0, "a log file without its frames");
+        }
+        Ok(())
+    }
+
+    /// The file's name says which frame begins it.
+    fn check_place(&mut self, file: &WalFile) {
+        let next = self.found.next_seq();
+        if file.first_seq != next {
+            self.damage(file, 0, format!("begins at frame {}, not {next}", file.first_seq));
+            self.broken = true;
+        }
+    }
+
+    /// Whether a readable frame is the one that comes next.
+    fn continues(&self, frame: &Frame<'_>, at: usize) -> bool {
+        let link = &frame.head.link;
+        let Some(last) = self.found.last.as_ref() else {
+            let fresh = link.seq == 0 && link.epoch == 1 && link.previous == [0; 32];
+            return self.broken || (fresh && frame.head.kind == FrameKind::Owner && at == 0);
+        };
+        if self.broken {
+            return link.seq > last.link.seq;
+        }
+        let chained = link.seq == last.link.seq + 1 && link.previous == last.hash;
+        let owned = match frame.head.kind {
+            FrameKind::Owner => link.epoch == last.link.epoch + 1 && at == 0,
+            FrameKind::Append | FrameKind::Stop => {
+                let same = link.epoch == last.link.epoch && link.boot == last.link.boot;
+                same && last.kind != FrameKind::Stop
+            }
+        };
+        chained && owned
+    }
+
+    /// Whether the frame that comes next may be unfinished: nobody was told of it, and nothing
+    /// stands behind a stop in its file.
+    fn may_be_torn(&self, at: usize) -> bool {
+        let untold = self.acked.is_none_or(|acked| self.found.next_seq() > acked.seq);
+        let behind_stop = at > 0 && self.found.ends_in_stop();
+        untold && !behind_stop && !self.broken
+    }
+
+    /// Whether a valid frame of a later number than `next` stands anywhere behind byte `at`.
+    fn frame_follows(
+        &self,
+        next: u64,
+        (file, bytes): (&WalFile, &[u8]),
+        later: &[WalFile],
+        at: usize,
+    ) -> Result<bool, Error> {
+        if self.later_frame(next, bytes, at + 1).is_some() {
+            return Ok(true);
+        }
+        for other in later {
+            assert!(other.first_seq > file.first_seq, "files come in order");
+            let bytes = disk::read(self.disk, &other.path, WAL_FILE_BYTES_MAX)?;
+            if self.later_frame(next, &bytes, 0).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where the next valid frame of a later number than `next` begins. Only this owner's boot
+    /// bytes count, or an owner frame at the head of a file: a payload cannot forge either.
+    fn later_frame(&self, next: u64, bytes: &[u8], from: usize) -> Option<usize> {
+        let boot = self.found.last.as_ref().map(|last| last.link.boot);
+        let mut from = from;
+        loop {
+            let at = frame::find(bytes, &FRAME_MAGIC, from)?;
+            let frame = bytes.get(at..).and_then(|rest| frame::parse(rest).ok());
+            let counts = |frame: &Frame<'_>| {
+                let head = &frame.head;
+                let ours = boot.is_none_or(|boot| boot == head.link.boot);
+                let owner = head.kind == FrameKind::Owner && at == 0;
+                let copies = !frame.flaws.contains(&Flaw::FirstCopy);
+                head.link.seq > next && (ours || owner) && copies
+            };
+            if frame.as_ref().is_some_and(counts) {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+    }
+
+    fn tail(&mut self, file: &WalFile, at: usize, bytes: &[u8]) {
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(at, |last| last + 1);
+        assert!(end > at, "a torn tail has a byte that is not zero");
+        let (from, to) = (length_u64(at), length_u64(end));
+        self.found.tails.push(Tail { file: Arc::clone(&file.path), from, to });
+    }
+
+    /// Takes a frame over; answers where the next one begins.
+    fn accept(
+        &mut self,
+        file: &WalFile,
+        at: usize,
+        (frame, file_bytes): (&Frame<'_>, u64),
+        visit: Visit<'_>,
+    ) -> Result<usize, Error> {
+        self.broken = false;
+        let offset = length_u64(at);
+        for flaw in &frame.flaws {
+            match flaw {
+                Flaw::FirstCopy => self.damage(file, at, "the first copy of a frame's headers"),
+                Flaw::SecondCopy => self.damage(file, at, "the second copy of a frame's headers"),
+                // What a damaged area means depends on what else is there: the visitor says.
+                Flaw::Area { .. } => {}
+            }
+        }
+        let told = self.acked.filter(|acked| acked.seq == frame.head.link.seq);
+        if told.is_some_and(|acked| acked.hash != frame.hash) {
+            self.found.damages.push(Damage::new(ACKED, 0, "names another frame than the log has"));
+        }
+        let wrong = visit(At { file: &file.path, offset }, frame)?;
+        self.found.damages.extend(wrong);
+        self.found.last = Some(LastFrame {
+            file: Arc::clone(&file.path),
+            offset,
+            bytes: length_u64(frame.bytes),
+            file_bytes,
+            kind: frame.head.kind,
+            link: frame.head.link,
+            hash: frame.hash,
+        });
+        assert!(offset + length_u64(frame.bytes) <= file_bytes, "a frame lies inside its file");
+        Ok(at + frame.bytes)
+    }
+
+    /// Notes that the frame at `at` cannot be read; answers where the next one begins.
+    fn resume(&mut self, file: &WalFile, bytes: &[u8], at: usize) -> Option<usize> {
+        let what = if self.found.ends_in_stop() && at > 0 {
+            "bytes behind a clean stop"
+        } else {
+            "a frame that is not the one that follows"
+        };
+        self.damage(file, at, what);
+        self.broken = true;
+        let next = self.found.next_seq();
+        self.later_frame(next.saturating_sub(1), bytes, at + 1)
+    }
+
+    fn damage(&mut self, file: &WalFile, at: usize, what: impl Into<String>) {
+        self.found.damages.push(Damage::new(&file.path, length_u64(at), what));
+    }
+
+    /// What the slot says against what was walked.
+    fn judge_slot(&mut self, slot: Slot) {
+        let next = self.found.next_seq();
+        match slot {
+            Slot::Names(acked) if acked.seq >= next => {
+                let what =
+                    format!("frame {} was acknowledged; the log ends before {next}", acked.seq);
+                self.found.damages.push(Damage::new(ACKED, 0, what));
+            }
+            Slot::Missing | Slot::Unreadable if self.found.ends_in_stop() => {
+                self.found.damages.push(Damage::new(ACKED, 0, "unreadable after a clean stop"));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
