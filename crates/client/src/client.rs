@@ -203,14 +203,6 @@ impl Client {
         self.call(request, Patience::ASK, Again::Safe).map(|_| ())
     }
 
-    /// The import key of the token's producer, base64.
-    ///
-    /// # Errors
-    /// Those of every call.
-    pub fn import_key(&self) -> Result<wire::ImportKeyAnswer, Error> {
-        self.ask_typed("/v1/import-key")
-    }
-
     /// The body of a `GET`.
     fn ask(&self, path: &str, accept: &str) -> Result<Vec<u8>, Error> {
         let headers = [("accept", accept.to_owned())];
@@ -219,7 +211,7 @@ impl Client {
     }
 
     /// The body of a `GET`, read as JSON of a known shape.
-    fn ask_typed<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub(crate) fn ask_typed<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.typed(200, &self.ask(path, JSON)?)
     }
 
@@ -241,7 +233,12 @@ impl Client {
     }
 
     /// The answer to `request` if it is a 2xx; else the error that it is.
-    fn call(&self, request: Request<'_>, patience: Patience, again: Again) -> Result<Reply, Error> {
+    pub(crate) fn call(
+        &self,
+        request: Request<'_>,
+        patience: Patience,
+        again: Again,
+    ) -> Result<Reply, Error> {
         self.until_answered(request, patience, again, |reply| (200..300).contains(&reply.status))
     }
 

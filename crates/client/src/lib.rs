@@ -8,13 +8,14 @@
 //!
 //! ```text
 //! client                    the calls
-//! send                      a batch, tried again until it is answered
+//! send  import              a batch, tried again until it is answered; what only importers ask
 //! connection  exchange      where the server is; one request and its answer
 //! retry  wire  error        when to try again; the shapes of JSON; what can go wrong
 //! clock                     the one place with a clock, a random source and a wait
 //! ```
 
 mod client;
+mod import;
 mod send;
 
 mod connection;

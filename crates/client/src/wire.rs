@@ -249,6 +249,8 @@ impl std::fmt::Debug for CreatedKey {
 /// The answer to `GET /v1/import-key`: what the caller's producer imports under.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportKeyAnswer {
+    /// The producer that the token speaks for.
+    pub producer: String,
     /// 32 bytes in base64. A secret of the producer.
     pub import_key: String,
 }
@@ -257,6 +259,34 @@ impl std::fmt::Debug for ImportKeyAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ImportKeyAnswer(..)")
     }
+}
+
+/// The body of `POST /v1/import/known`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownQuestion {
+    /// The stream that is being imported, 32 hexadecimal digits.
+    pub instance: String,
+    /// The ids of records, at most [`event::limits::BATCH_EVENTS_MAX`].
+    pub ids: Vec<String>,
+}
+
+/// The answer to `POST /v1/import/known`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAnswer {
+    /// For each id in order: whether an event of it is in the ledger, from another stream of the same producer, or from
+    /// that producer outside any stream.
+    pub known: Vec<bool>,
+}
+
+/// The body of `POST /v1/streams/{producer}/{instance}/lost`: numbers that will never be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The first of them, which must be the stream's next number.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+    /// Why, for a person.
+    pub reason: String,
 }
 
 /// The id of the first item that has one, for a person who wants to look.
