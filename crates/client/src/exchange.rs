@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::retry::parse_retry_after;
+use crate::wire::COVERAGE_HEADER;
 
 /// Bytes of the largest answer that is read: a query answers with at most 256 MiB.
 const ANSWER_BYTES_MAX: u64 = 300 * 1024 * 1024;
@@ -128,7 +129,7 @@ impl Exchange {
 fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Reply, Failure> {
     let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
     let retry_after = header("retry-after").and_then(|value| parse_retry_after(&value));
-    let coverage = header("indelible-coverage");
+    let coverage = header(COVERAGE_HEADER);
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
     let body = body.map_err(|error| failure(&error))?;

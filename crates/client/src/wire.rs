@@ -147,6 +147,22 @@ pub struct QueryAnswer {
     pub coverage: Coverage,
 }
 
+/// The header of a query's answer that carries [`Coverage`] as JSON, since NDJSON, CSV and Arrow have no place for it.
+pub const COVERAGE_HEADER: &str = "indelible-coverage";
+
+/// The answer to `GET /v1/events/{id}/proof` with `Accept: application/json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The event's position in the ledger.
+    pub index: u64,
+    /// Its entry: 84 lower-case hexadecimal digits, the bytes that the leaf is the hash of.
+    pub entry: String,
+    /// The inclusion proof, leaf to root, base64.
+    pub proof: Vec<String>,
+    /// The signed checkpoint that it leads to.
+    pub checkpoint: String,
+}
+
 /// Which records an answer has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
