@@ -6,6 +6,7 @@
 //!
 //! Upper rooms use lower ones: system | record | commitment | canonical | event | normal damage | json | entry ids code limits.
 
+pub mod receipt;
 pub mod system;
 
 pub mod record;

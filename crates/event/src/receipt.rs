@@ -42,7 +42,9 @@ use tlog::tree::Index;
 use crate::entry::ENTRY_BYTES;
 
 pub use build::{Disclosure, show};
-pub use report::{Added, ByStep, Conclusion, EventReport, Finding, Report, Signed, Verdict, Withheld};
+pub use report::{
+    Added, ByStep, Conclusion, EventReport, Finding, Report, Signed, Verdict, Withheld,
+};
 pub use verify::{Given, verify};
 
 /// The value of `format`.

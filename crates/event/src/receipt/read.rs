@@ -49,7 +49,8 @@ fn proof_file(text: &[u8]) -> Result<Receipt<'static>, Finding> {
     let refuse = |why: &dyn std::fmt::Display| Finding::damage("proof file", why.to_string());
     let text = std::str::from_utf8(text).map_err(|_| refuse(&"it is not UTF-8"))?;
     let file = ProofFile::parse(text).map_err(|error| refuse(&error))?;
-    let extra = file.extra.ok_or_else(|| refuse(&"it has no extra line, so that nothing is opened"))?;
+    let extra =
+        file.extra.ok_or_else(|| refuse(&"it has no extra line, so that nothing is opened"))?;
     let mut members = Members::of(parse(&extra, "extra")?, "extra")?;
     let format = members.text("format")?;
     if format != FORMAT {
@@ -96,6 +97,9 @@ fn event(position: usize, value: Value<'_>) -> Result<Shown<'_>, Finding> {
         .ok_or_else(|| members.wrong("entry", "not 84 lower-case hexadecimal digits"))?;
     let values = members.array("parts")?;
     members.end()?;
+    if values.len() > usize::from(u16::MAX) {
+        return Err(members.wrong("parts", "longer than a root can count"));
+    }
     let mut parts: Vec<ShownPart<'_>> = Vec::with_capacity(values.len());
     for value in values {
         let part = part(value, &place)?;

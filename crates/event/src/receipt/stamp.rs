@@ -77,8 +77,10 @@ impl Stamp {
         if !self.is_system && self.producer.is_none() {
             return Err("has neither `producer` nor `system`".to_owned());
         }
-        if self.default("/kind").is_some() != self.kind_table.is_some() {
-            return Err("has one of `kind_table` and the default of `/kind` without the other".to_owned());
+        if self.default_of("/kind").is_some() != self.kind_table.is_some() {
+            return Err(
+                "has one of `kind_table` and the default of `/kind` without the other".to_owned()
+            );
         }
         for (pointer, value) in &self.defaults {
             self.check_default(pointer, value)?;
@@ -89,13 +91,19 @@ impl Stamp {
     fn check_default(&self, pointer: &str, value: &str) -> Result<(), Wrong> {
         let is_right = match pointer {
             "/schema" => value == crate::event::DEFAULT_SCHEMA,
-            "/id" => EventId::parse(value).is_ok_and(|id| id.to_string() == value && self.may_have(id)),
+            "/id" => {
+                EventId::parse(value).is_ok_and(|id| id.to_string() == value && self.may_have(id))
+            }
             "/kind" => true,
             "/outcome/status" | "/actor/kind" => value == "unknown",
             _ if delegate(pointer).is_some() => value == "unknown",
             _ => return Err(format!("has a default of `{pointer}`, which has none")),
         };
-        if is_right { Ok(()) } else { Err(format!("has a default of `{pointer}` of another value")) }
+        if is_right {
+            Ok(())
+        } else {
+            Err(format!("has a default of `{pointer}` of another value"))
+        }
     }
 
     /// Whether an event without an id can have been given this one: in a stream it follows from the number.
@@ -106,7 +114,7 @@ impl Stamp {
     }
 
     /// The default that stands for the claim at `pointer`.
-    pub(super) fn default(&self, pointer: &str) -> Option<&str> {
+    pub(super) fn default_of(&self, pointer: &str) -> Option<&str> {
         let found = self.defaults.iter().find(|(known, _)| known == pointer);
         found.map(|(_, value)| value.as_str())
     }
@@ -177,7 +185,8 @@ fn read_instance(value: &Value<'_>) -> Result<Instance, Wrong> {
     let instance = value.as_str().and_then(|text| {
         Instance::parse(text).ok().filter(|instance| instance.to_string() == text)
     });
-    instance.ok_or_else(|| "has an `instance` that is not 32 lower-case hexadecimal digits".to_owned())
+    instance
+        .ok_or_else(|| "has an `instance` that is not 32 lower-case hexadecimal digits".to_owned())
 }
 
 fn read_seq(value: &Value<'_>) -> Result<Seq, Wrong> {
@@ -199,15 +208,22 @@ fn read_defaults(value: &Value<'_>) -> Result<Vec<(String, String)>, Wrong> {
         return Err("has `defaults` that are no object".to_owned());
     };
     let defaults = members.iter().map(|(pointer, value)| {
-        let value = value.as_str().ok_or_else(|| format!("has a default of `{pointer}` that is no text"))?;
+        let value = value
+            .as_str()
+            .ok_or_else(|| format!("has a default of `{pointer}` that is no text"))?;
         Ok((pointer.to_string(), value.to_owned()))
     });
     defaults.collect()
 }
 
 fn read_lineage(value: &Value<'_>) -> Result<Vec<Step>, Wrong> {
-    let Value::Array(steps) = value else { return Err("has a `lineage` that is no list".to_owned()) };
-    steps.iter().map(|step| read_step(step).ok_or_else(|| "has a `lineage` of another shape".to_owned())).collect()
+    let Value::Array(steps) = value else {
+        return Err("has a `lineage` that is no list".to_owned());
+    };
+    steps
+        .iter()
+        .map(|step| read_step(step).ok_or_else(|| "has a `lineage` of another shape".to_owned()))
+        .collect()
 }
 
 fn read_step(value: &Value<'_>) -> Option<Step> {

@@ -125,7 +125,7 @@ pub(super) fn of_part(tag: u8) -> Option<Shape> {
     }
 }
 
-/// Whether typed objects and lists may be empty.
+/// Whether typed objects may be empty; a list never is, since positions count and its elements stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
     /// Personal values may have been taken out.
@@ -161,9 +161,7 @@ impl Shape {
             {
                 misfit("is empty, so that it should be absent")
             }
-            (List(_), Value::Array(elements))
-                if elements.is_empty() && empty == Empty::Refused =>
-            {
+            (List(_), Value::Array(elements)) if elements.is_empty() => {
                 misfit("is empty, so that it should be absent")
             }
             (FreeObject, Value::Object(_)) => Ok(()),
@@ -171,7 +169,10 @@ impl Shape {
                 let (key, value) = member;
                 let Some((_, shape)) = table.iter().find(|(name, _)| name == key) else {
                     push_token(at, key);
-                    return Err(Misfit { pointer: at.clone(), why: "is a member with no place here" });
+                    return Err(Misfit {
+                        pointer: at.clone(),
+                        why: "is a member with no place here",
+                    });
                 };
                 below(at, key, |at| shape.walk(value, empty, at))
             }),
