@@ -48,3 +48,6 @@ pub fn show<'a>(
     });
     Ok(Shown { entry: entry.encode(), parts: parts.collect::<Result<_, Damage>>()? })
 }
+
+#[cfg(test)]
+pub(in crate::receipt) mod tests;

@@ -213,3 +213,6 @@ fn entry_bytes(text: &str) -> Option<[u8; ENTRY_BYTES]> {
     let bytes: Option<Vec<u8>> = pairs.collect();
     bytes?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -347,3 +347,6 @@ fn conclude(report: &Report) -> Conclusion {
         Conclusion::Partly
     }
 }
+
+#[cfg(test)]
+mod tests;
