@@ -159,16 +159,19 @@ impl fmt::Display for Records {
     }
 }
 
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = match self.part {
+impl Lost {
+    /// What is gone, in words.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.part {
             LostPart::Payload => "the payload",
             LostPart::Keys => "the keys",
-        };
-        write!(
-            f,
-            "{part} of {} is damaged in `{}` at byte {}",
-            self.records, self.file, self.offset
-        )
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (part, records) = (self.what(), &self.records);
+        write!(f, "{part} of {records} is damaged in `{}` at byte {}", self.file, self.offset)
     }
 }

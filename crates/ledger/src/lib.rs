@@ -21,6 +21,7 @@
 
 pub mod disk;
 pub mod frame;
+pub mod inspect;
 pub mod ledger;
 
 mod append;

@@ -36,7 +36,7 @@ use crate::request::Now;
 use crate::snapshot;
 use crate::tree::PACK_ENTRIES;
 use crate::wal::acked::{self, Slot};
-use crate::wal::walk::{LastFrame, Walked, walk};
+use crate::wal::walk::{Beside, LastFrame, Walked, walk};
 use crate::wal::{Spare, Spares, Wal};
 
 /// What recovery found, before anything was written.
@@ -111,7 +111,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
     let snapshots = load_snapshots(&*disk, &files.snapshots)?;
     let packs = files.packs.clone();
     let mut replay = Replay::new(&*disk, options.ids_max, snapshots, packs);
-    let mut walked = walk(&*disk, slot, &mut |at, frame| replay.frame(at, frame))?;
+    let mut walked = walk(&*disk, slot, Beside::Nothing, &mut |at, frame| replay.frame(at, frame))?;
     check_owner(&replay, &options)?;
     walked.damages.extend(leftovers(&replay, &files, walked.next_seq()));
     let Replay { tenants, seen, lost, streams, sections, .. } = replay;

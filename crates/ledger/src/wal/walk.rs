@@ -86,6 +86,15 @@ impl Walked {
     }
 }
 
+/// Whether the log stands still while it is walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody writes.
+    Nothing,
+    /// A server may be writing: what it had not acknowledged when the walk began is left alone.
+    Running,
+}
+
 /// What looks at the frames of a walk; answers what is wrong with them beyond their chain.
 pub(crate) type Visit<'v> = &'v mut dyn FnMut(At<'_>, &Frame<'_>) -> Result<Vec<Damage>, Error>;
 
@@ -104,9 +113,15 @@ pub(crate) fn list(disk: &dyn Disk) -> Result<Vec<WalFile>, Error> {
 }
 
 /// Walks the whole log.
-pub(crate) fn walk(disk: &dyn Disk, slot: Slot, visit: Visit<'_>) -> Result<Walked, Error> {
+pub(crate) fn walk(
+    disk: &dyn Disk,
+    slot: Slot,
+    beside: Beside,
+    visit: Visit<'_>,
+) -> Result<Walked, Error> {
     let files = list(disk)?;
-    let mut walk = Walk { disk, acked: slot.acked(), found: Walked::default(), broken: false };
+    let found = Walked::default();
+    let mut walk = Walk { disk, acked: slot.acked(), beside, found, broken: false };
     for (place, file) in files.iter().enumerate() {
         let later = files.get(place + 1..).unwrap_or_default();
         walk.file(file, later, visit)?;
@@ -118,6 +133,7 @@ pub(crate) fn walk(disk: &dyn Disk, slot: Slot, visit: Visit<'_>) -> Result<Walk
 struct Walk<'d> {
     disk: &'d dyn Disk,
     acked: Option<Acked>,
+    beside: Beside,
     found: Walked,
     /// Frames are missing before the next one: its hash of the previous one cannot be checked.
     broken: bool,
@@ -217,6 +233,10 @@ impl Walk<'_> {
         later: &[WalFile],
         at: usize,
     ) -> Result<bool, Error> {
+        if self.beside == Beside::Running {
+            // Frames appear while files are read: one that follows says nothing.
+            return Ok(false);
+        }
         if self.later_frame(next, bytes, at + 1).is_some() {
             return Ok(true);
         }
