@@ -239,7 +239,7 @@ fn write_detail(event: &Event<'_>, out: &mut Writer<'_>) {
 fn write_attrs(event: &Event<'_>, out: &mut Writer<'_>) {
     out.nested("attrs", |out| {
         for (key, value) in &event.attrs {
-            out.value(key, value);
+            out.free(key, value);
         }
     });
 }

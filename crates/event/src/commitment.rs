@@ -21,8 +21,8 @@ use crate::canonical::Parts;
 use crate::event::PartBytes;
 
 const SEED_LABEL: &[u8] = b"indelible/seed/v1\0";
-const SALT_LABEL: &[u8] = b"indelible/salt/v1\0";
-const PART_LABEL: &[u8] = b"indelible/part/v1\0";
+const SALT_LABEL: &[u8; 18] = b"indelible/salt/v1\0";
+const PART_LABEL: &[u8; 18] = b"indelible/part/v1\0";
 const EVENT_LABEL: &[u8] = b"indelible/event/v1\0";
 
 /// The secret of a ledger: the seeds of every part that belongs to no person.
@@ -73,8 +73,11 @@ impl Sealer {
     /// The seed of the event in `slot` of `block`.
     #[must_use]
     pub fn seed(&self, block: &SaltBlock, slot: u32) -> Seed {
-        let mac = self.mac.clone().chain_update(block.secret).chain_update(slot.to_be_bytes());
-        Seed(mac.finalize().into_bytes().into())
+        let mut place = [0; 36];
+        let (secret, number) = place.split_at_mut(32);
+        secret.copy_from_slice(&block.secret);
+        number.copy_from_slice(&slot.to_be_bytes());
+        Seed(self.mac.clone().chain_update(place).finalize().into_bytes().into())
     }
 
     /// The event root of `parts` in `slot` of `block`.
@@ -99,13 +102,13 @@ impl Seed {
     /// The salt of one part: to give it away is to open that part, and no other.
     #[must_use]
     pub fn salt(&self, tag: u8, ordinal: u16) -> [u8; 32] {
-        let [high, low] = ordinal.to_be_bytes();
-        Sha256::new()
-            .chain_update(SALT_LABEL)
-            .chain_update(self.0)
-            .chain_update([tag, high, low])
-            .finalize()
-            .into()
+        let mut block = [0; 18 + 32 + 3];
+        let (label, rest) = block.split_at_mut(18);
+        let (seed, place) = rest.split_at_mut(32);
+        label.copy_from_slice(SALT_LABEL);
+        seed.copy_from_slice(&self.0);
+        place.copy_from_slice(&place_of(tag, ordinal));
+        Sha256::digest(block).into()
     }
 
     /// The digest of one part under its own salt.
@@ -118,13 +121,13 @@ impl Seed {
 /// The digest of one part under a salt.
 #[must_use]
 pub fn digest(part: PartBytes<'_>, salt: &[u8; 32]) -> Hash {
-    let [high, low] = part.ordinal.to_be_bytes();
-    let hash = Sha256::new()
-        .chain_update(PART_LABEL)
-        .chain_update([part.tag, high, low])
-        .chain_update(salt)
-        .chain_update(part.bytes);
-    Hash(hash.finalize().into())
+    let mut head = [0; 18 + 3 + 32];
+    let (label, rest) = head.split_at_mut(18);
+    let (place, hidden) = rest.split_at_mut(3);
+    label.copy_from_slice(PART_LABEL);
+    place.copy_from_slice(&place_of(part.tag, part.ordinal));
+    hidden.copy_from_slice(salt);
+    Hash(Sha256::new().chain_update(head).chain_update(part.bytes).finalize().into())
 }
 
 /// The event root over the digests of all parts, ascending by tag and ordinal.
@@ -134,11 +137,19 @@ pub fn event_root(digests: impl ExactSizeIterator<Item = (u8, u16, Hash)>) -> Ha
         u16::try_from(digests.len()).expect("a record has at most `limits::PARTS_MAX` parts");
     let mut hash = Sha256::new().chain_update(EVENT_LABEL).chain_update(count.to_be_bytes());
     for (tag, ordinal, digest) in digests {
-        let [high, low] = ordinal.to_be_bytes();
-        hash.update([tag, high, low]);
-        hash.update(digest.0);
+        let mut row = [0; 3 + 32];
+        let (place, value) = row.split_at_mut(3);
+        place.copy_from_slice(&place_of(tag, ordinal));
+        value.copy_from_slice(&digest.0);
+        hash.update(row);
     }
     Hash(hash.finalize().into())
+}
+
+/// Tag and ordinal as they are hashed.
+fn place_of(tag: u8, ordinal: u16) -> [u8; 3] {
+    let [high, low] = ordinal.to_be_bytes();
+    [tag, high, low]
 }
 
 #[cfg(test)]

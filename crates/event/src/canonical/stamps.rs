@@ -145,7 +145,7 @@ impl<'a> Stamps<'a> {
             out.nested("defaults", |out| self.write_defaults(event, out));
         }
         if let Some((instance, _)) = self.stream {
-            out.text("instance", &instance.to_string());
+            out.hex("instance", instance.0);
         }
         if event.kind.is_none() {
             out.maybe("kind_table", self.kind.as_ref().map(|inferred| &inferred.table));
@@ -156,7 +156,7 @@ impl<'a> Stamps<'a> {
         out.maybe("mapping", self.mapping.as_ref());
         out.maybe("producer", self.producer.as_ref());
         if let Some((_, seq)) = self.stream {
-            out.raw("seq", &seq.to_string());
+            out.integer("seq", seq.0);
         }
         if self.system == System::Yes {
             out.raw("system", "true");

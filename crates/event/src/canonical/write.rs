@@ -50,9 +50,47 @@ impl Writer<'_> {
         self.out.extend_from_slice(&text);
     }
 
+    /// A member with a free value.
     pub(super) fn value(&mut self, key: &str, value: &Value<'_>) {
         self.key(key);
         json::write_cj1(value, self.out);
+    }
+
+    /// A member of a free object.
+    pub(super) fn free(&mut self, key: &str, value: &Value<'_>) {
+        if self.members > 0 {
+            self.out.push(b',');
+        }
+        self.members += 1;
+        json::write_string(key, self.out);
+        self.out.push(b':');
+        json::write_cj1(value, self.out);
+    }
+
+    /// A plain integer.
+    pub(super) fn integer(&mut self, key: &str, number: u64) {
+        let mut digits = [0; 20];
+        let mut start = digits.len();
+        let mut rest = number;
+        for (position, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b"0123456789".get((rest % 10) as usize).copied().unwrap_or(b'0');
+            (start, rest) = (position, rest / 10);
+            if rest == 0 {
+                break;
+            }
+        }
+        self.key(key);
+        self.out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    }
+
+    /// 16 bytes as 32 lower-case hexadecimal digits.
+    pub(super) fn hex(&mut self, key: &str, bytes: [u8; 16]) {
+        let mut text = [b'"'; 34];
+        for (slot, digit) in text.iter_mut().skip(1).zip(ids::digits(bytes)) {
+            *slot = digit;
+        }
+        self.key(key);
+        self.out.extend_from_slice(&text);
     }
 
     /// An object, unless it gets no members.
@@ -97,12 +135,11 @@ impl Writer<'_> {
         }
     }
 
+    /// A key that has nothing to escape: all but the free ones.
     fn key(&mut self, key: &str) {
-        if self.members > 0 {
-            self.out.push(b',');
-        }
+        self.out.extend_from_slice(if self.members > 0 { b",\"" } else { b"\"" });
         self.members += 1;
-        json::write_string(key, self.out);
-        self.out.push(b':');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 }

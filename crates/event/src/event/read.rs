@@ -68,32 +68,48 @@ pub(super) enum Rules {
 
 /// Reads one whole event.
 pub(super) fn event(bytes: &[u8], rules: Rules) -> Result<Event<'_>, Rejection> {
-    let read = || -> Read<Event<'_>> {
-        let mut reader = Reader::new(bytes, rules)?;
-        let start = reader.lexer.offset();
-        let mut draft = Draft::default();
-        reader.object(EVENT, |reader, name| reader.event_member(name, &mut draft, OUTCOME))?;
-        reader.lexer.end()?;
-        draft.finish(start)
-    };
-    read().map_err(|fault| fault.rejection(bytes))
+    // Events are large to move: one is filled where it stands.
+    let mut draft = Draft::default();
+    match draft.fill(bytes, rules) {
+        Ok(()) => Ok(draft.event),
+        Err(fault) => Err(fault.rejection(bytes)),
+    }
 }
 
 /// An event that is being read.
 #[derive(Default)]
 struct Draft<'a> {
     event: Event<'a>,
-    action: Option<Text<'a>>,
-    actor: Option<Actor<'a>>,
+    has_action: bool,
+    has_actor: bool,
 }
 
 impl<'a> Draft<'a> {
-    /// The event, if its required members were there. `start` is where it begins.
-    fn finish(self, start: usize) -> Read<Event<'a>> {
-        let mut event = self.event;
-        event.action = self.action.ok_or(Fault::missing(start, "action"))?;
-        event.actor = self.actor.ok_or(Fault::missing(start, "actor"))?;
-        Ok(event)
+    fn fill(&mut self, bytes: &'a [u8], rules: Rules) -> Read<()> {
+        let mut reader = Reader::new(bytes, rules)?;
+        let start = reader.lexer.offset();
+        reader.object(EVENT, |reader, name| reader.event_member(name, self, OUTCOME))?;
+        reader.lexer.end()?;
+        match self.missing() {
+            Some(member) => Err(Fault::missing(start, member)),
+            None => Ok(()),
+        }
+    }
+
+    /// A required member that was not there.
+    fn missing(&self) -> Option<&'static str> {
+        match (self.has_action, self.has_actor) {
+            (false, _) => Some("action"),
+            (true, false) => Some("actor"),
+            (true, true) => None,
+        }
+    }
+
+    fn put_actor(&mut self, actor: Option<Actor<'a>>) {
+        if let Some(actor) = actor {
+            self.event.actor = actor;
+            self.has_actor = true;
+        }
     }
 }
 
@@ -208,8 +224,11 @@ impl<'a> Reader<'a> {
     ) -> Read<()> {
         let event = &mut draft.event;
         match name {
-            "action" => self.maybe_text(&mut draft.action)?,
-            "actor" => draft.actor = self.actor_or_none()?,
+            "action" => {
+                event.action = self.text()?;
+                draft.has_action = true;
+            }
+            "actor" => draft.put_actor(self.actor_or_none()?),
             "attrs" => self.attrs(event)?,
             "changes" => self.list(|reader, offset| {
                 let change = reader.change(offset)?;

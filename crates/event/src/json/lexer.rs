@@ -80,7 +80,8 @@ impl<'a> Lexer<'a> {
         }
         let offset = self.at;
         let key = self.string(self.limits.string_bytes)?;
-        if key.contains('\0') {
+        // Only an escape can have brought it in: as a byte it is a control character.
+        if matches!(&key, Cow::Owned(key) if key.contains('\0')) {
             return Err(Error { code: Code::InvalidValue, offset });
         }
         if self.peek() != Some(b':') {
@@ -344,17 +345,7 @@ impl<'a> Lexer<'a> {
 
     /// Goes on to the next quote, backslash or control character, or to the end.
     fn skip_plain(&mut self) {
-        while let Some(chunk) = self.rest().first_chunk::<8>() {
-            let stops = stops(u64::from_le_bytes(*chunk));
-            if stops != 0 {
-                self.at += stops.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
-        }
-        while self.byte().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
-        }
+        self.at += plain_prefix(self.rest());
     }
 
     fn skip_whitespace(&mut self) {
@@ -384,6 +375,20 @@ pub(crate) enum Place {
     First,
     /// After a member or element.
     Later,
+}
+
+/// How many bytes at the start of `bytes` stand for themselves in a JSON text.
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let stops = stops(u64::from_le_bytes(*chunk));
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(is_plain).count()
 }
 
 /// The high bit of (at least) the first byte of `word` that is a quote, a backslash or below 0x20.

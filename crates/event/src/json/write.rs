@@ -3,7 +3,7 @@
 //! Promises: equal values have equal bytes, and `parse` of the bytes is the value again. Refuses to write a number in any
 //! spelling but its own.
 
-use super::Value;
+use super::{Value, lexer};
 
 /// Appends `value` in CJ1.
 pub fn write(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -39,20 +39,14 @@ pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(position) = rest.iter().position(|byte| is_escaped(*byte)) {
-        let (plain, escaped) = rest.split_at(position);
+    loop {
+        let (plain, stopped) = rest.split_at(lexer::plain_prefix(rest));
         out.extend_from_slice(plain);
-        let Some((byte, after)) = escaped.split_first() else { break };
+        let Some((byte, after)) = stopped.split_first() else { break };
         escape(*byte, out);
         rest = after;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
-}
-
-/// Whether a byte does not stand for itself in a JSON text.
-fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn object<'v, 'a: 'v>(

@@ -71,8 +71,8 @@ impl<'a> Join<'a> {
             (1, 0) => read(part, |reader| {
                 reader.object(WHAT, |reader, name| reader.event_member(name, draft, WHAT_OUTCOME))
             })?,
-            (2, 0) => draft.actor = read(part, Reader::actor_or_none)?,
-            (2, n) if draft.actor.is_some() && n == draft.event.on_behalf_of.len() + 1 => {
+            (2, 0) => draft.put_actor(read(part, Reader::actor_or_none)?),
+            (2, n) if draft.has_actor && n == draft.event.on_behalf_of.len() + 1 => {
                 draft.event.on_behalf_of.extend(read(part, Reader::actor_or_none)?);
             }
             (3, n) if n == draft.event.targets.len() => {
@@ -133,10 +133,11 @@ impl<'a> Join<'a> {
         } else if self.detail.is_some() {
             read(part, |reader| reader.detail(draft))?;
         }
-        self.draft.finish(0).map_err(|fault| match fault.member {
-            Some("action") => Damage::Missing { tag: 1, ordinal: 0 },
-            _ => Damage::Missing { tag: 2, ordinal: 0 },
-        })
+        match self.draft.missing() {
+            None => Ok(self.draft.event),
+            Some("action") => Err(Damage::Missing { tag: 1, ordinal: 0 }),
+            Some(_) => Err(Damage::Missing { tag: 2, ordinal: 0 }),
+        }
     }
 
     fn put_original(&mut self, personal: Personal<'a>) -> Result<(), Damage> {
