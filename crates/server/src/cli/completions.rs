@@ -6,8 +6,14 @@ use clap_complete::Shell;
 use super::exit::{Exit, Failure};
 use super::{Cli, print};
 
+const EXAMPLES: &str = "\
+Examples:
+  indelible completions bash > ~/.local/share/bash-completion/completions/indelible
+  indelible completions fish | source";
+
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// bash, elvish, fish, powershell or zsh
     shell: Shell,

@@ -1,19 +1,24 @@
-//! Where a client command finds the server: the environment first, then the files of a local `serve`.
+//! From a command's options to a client: which files are looked at, and what an error of the client ends with.
 //!
-//! Promises: `INDELIBLE_URL` with `INDELIBLE_TOKEN` or `INDELIBLE_TOKEN_FILE` win over `<data-dir>/client.json`; what is
+//! Promises: `INDELIBLE_URL` with `INDELIBLE_TOKEN` or `INDELIBLE_TOKEN_FILE` win over the files of a local server; what is
 //! missing is named with the place where it was looked for. Refuses to print a token.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
+use event::ids::StoreName;
+use indelible_client::{Client, Connection, Error, Fault, read_connection};
+use tlog::note::VerifierKey;
+
 use super::exit::{Exit, Failure};
+use crate::keyring;
 
 /// Where the data of a local server lies when nothing else is said.
-pub(crate) const DATA_DIR: &str = "./indelible-data";
-/// Where a server listens when nothing else is said.
-const URL: &str = "http://127.0.0.1:7070";
-/// Bytes of a connection or token file that are read; such files have less than one thousand.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const DATA_DIR: &str = indelible_client::DATA_DIR;
+
+/// The file in a data directory that names address and token of the local producer.
+const CLIENT_FILE: &str = "client.json";
+/// The file in a store's key folder that names address and token of its administrator.
+const ADMIN_FILE: &str = "admin.json";
 
 /// The options that every client command has.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,77 +28,84 @@ pub(crate) struct ConnectArgs {
     pub(crate) data_dir: PathBuf,
 }
 
-/// An address, a token, and what may be trusted there. The shape of `client.json` and `admin.json`.
-#[derive(Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Connection {
-    /// The server's address, `http://host:port`.
-    pub(crate) url: String,
-    /// The API key as issued.
-    pub(crate) token: String,
-    /// The tenant that the key belongs to; unknown when it came from the environment.
-    #[serde(default)]
-    pub(crate) tenant: String,
-    /// Verifier keys of that tenant's checkpoints, current first.
-    #[serde(default)]
-    pub(crate) checkpoint_keys: Vec<String>,
+/// The options of commands that an administrator runs.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct AdminArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// Key directory of a local server, which holds the administrator's token
+    #[arg(long, value_name = "K")]
+    pub(crate) key_dir: Option<PathBuf>,
 }
 
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("url", &self.url)
-            .field("tenant", &self.tenant)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The connection of a client command.
+/// A client with the producer's token, and what it came from.
 ///
 /// # Errors
 /// When no token is found, or a file that should hold one cannot be read.
-pub(crate) fn connection(args: &ConnectArgs) -> Result<Connection, Failure> {
-    let url = std::env::var("INDELIBLE_URL").ok();
-    if let Some(token) = token_from_environment()? {
-        let url = url.unwrap_or_else(|| URL.to_owned());
-        return Ok(Connection { url, token, tenant: String::new(), checkpoint_keys: Vec::new() });
-    }
-    let mut found = read(&args.data_dir.join("client.json"))?;
-    if let Some(url) = url {
-        found.url = url;
-    }
-    Ok(found)
+pub(crate) fn client(args: &ConnectArgs) -> Result<(Client, Connection), Failure> {
+    let connection = Connection::find(&args.data_dir.join(CLIENT_FILE))?;
+    Ok((Client::new(&connection)?, connection))
 }
 
-/// The connection file at `path`.
-pub(crate) fn read(path: &Path) -> Result<Connection, Failure> {
-    let text = read_small(path)?;
-    serde_json::from_str(&text).map_err(|error| {
-        let what = format!("`{}` is not a connection file: {error}", path.display());
+/// A client with the administrator's token: from the environment, else from the store's key folder.
+///
+/// # Errors
+/// As [`client`], and when `client.json` does not tell which store's keys to look for.
+pub(crate) fn admin(args: &AdminArgs) -> Result<Client, Failure> {
+    let path = args.connect.data_dir.join(CLIENT_FILE);
+    let connection = Connection::find(&path)?;
+    if connection.checkpoint_keys.is_empty() {
+        // The token is the environment's: it is the administrator's, or the server will say that it is not.
+        return Ok(Client::new(&connection)?);
+    }
+    let folder = store_folder(&path, &connection, args.key_dir.as_deref())?;
+    // The address is taken from the data directory: a port that was free today is in `client.json` first.
+    let admin = read_connection(&folder.join(ADMIN_FILE))?;
+    Ok(Client::new(&Connection { url: connection.url, ..admin })?)
+}
+
+/// The key folder of the store whose `client.json` was read.
+fn store_folder(
+    path: &Path,
+    connection: &Connection,
+    key_dir: Option<&Path>,
+) -> Result<PathBuf, Failure> {
+    let name = connection.checkpoint_keys.iter().find_map(|key| store_of(key));
+    let name = name.ok_or_else(|| {
+        let what = format!("`{}` names no checkpoint key", path.display());
         Failure::new(Exit::Usage, what, "start `indelible serve` once: it writes the file anew")
-    })
+    })?;
+    Ok(keyring::base(key_dir).join(name.as_str()))
 }
 
-/// The token that the environment names, by value or by file.
-fn token_from_environment() -> Result<Option<String>, Failure> {
-    if let Ok(token) = std::env::var("INDELIBLE_TOKEN") {
-        return Ok(Some(token));
-    }
-    let Some(path) = std::env::var_os("INDELIBLE_TOKEN_FILE") else { return Ok(None) };
-    Ok(Some(read_small(Path::new(&path))?.trim().to_owned()))
+/// The store whose ledger signs with `key`.
+fn store_of(key: &str) -> Option<StoreName> {
+    let key = VerifierKey::parse(key).ok()?;
+    let (store, _tenant) = key.name().split_once('/')?;
+    StoreName::parse(store).ok()
 }
 
-/// The text of a small file.
-fn read_small(path: &Path) -> Result<String, Failure> {
-    use std::io::Read;
-    let mut text = String::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Failure::new(
-            Exit::Usage,
-            format!("`{}` cannot be read: {error}", path.display()),
-            "start `indelible serve`, name its folder with --data-dir, or set INDELIBLE_URL and INDELIBLE_TOKEN",
-        )),
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let exit = match (error.fault(), &error) {
+            (Fault::Credential, _) => Exit::NotAllowed,
+            (Fault::World, _) => Exit::Unreachable,
+            (Fault::Server, _) => Exit::Failed,
+            (Fault::Caller, Error::Refused { problem }) if !is_question(&problem.code) => {
+                Exit::Failed
+            }
+            (Fault::Caller, _) => Exit::Usage,
+        };
+        Failure::new(exit, error.to_string(), error.hint())
     }
+}
+
+/// Whether a refusal is about the words of the question, so that nothing was done and nothing could have been.
+fn is_question(code: &str) -> bool {
+    use event::code::Code::{
+        InvalidRequest, InvalidValue, QueryInvalid, QueryLimit, QueryNotAllowed,
+    };
+    [InvalidRequest, InvalidValue, QueryInvalid, QueryLimit, QueryNotAllowed]
+        .iter()
+        .any(|known| known.as_str() == code)
 }

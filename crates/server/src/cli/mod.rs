@@ -5,6 +5,7 @@
 
 mod completions;
 mod connect;
+mod examples;
 mod exit;
 mod import;
 mod key;
@@ -17,6 +18,7 @@ mod serve;
 mod show;
 mod sql;
 mod tenant;
+mod text;
 mod verify;
 mod version;
 
@@ -78,29 +80,40 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server: one data directory, one address
+    #[command(after_help = examples::SERVE)]
     Serve(serve::Args),
     /// Send one event, a file of events, or standard input
     Send(send::Args),
     /// Import records of another system; a second import of the same file stores nothing new
+    #[command(after_help = examples::IMPORT)]
     Import(import::Args),
     /// Show one event by id
     Show(show::Args),
     /// Ask a question in SQL
     Sql(sql::Args),
     /// Inclusion proofs, for others to check
+    #[command(after_help = examples::PROOF)]
     Proof(proof::Args),
     /// Receipts: what a producer checks offline
+    #[command(after_help = examples::RECEIPT)]
     Receipt(receipt::Args),
     /// Check a store, a receipt or two checkpoints, offline
+    #[command(after_help = examples::VERIFY)]
     Verify(verify::Args),
     /// Repair a damaged store that is not running
+    #[command(after_help = examples::REPAIR)]
     Repair(repair::Args),
     /// Tenants: list, create
+    #[command(after_help = examples::TENANT)]
     Tenant(tenant::Args),
     /// API keys: create, list, revoke
+    #[command(after_help = examples::KEY)]
     Key(key::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Print the version
     Version(version::Args),
 }
+
+#[cfg(test)]
+mod tests;

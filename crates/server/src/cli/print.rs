@@ -3,6 +3,7 @@
 //! Promises: a reader that went away (`| head`) ends the command quietly. Refuses to add colour: neither stream needs it.
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use super::exit::{Exit, Failure};
 
@@ -23,6 +24,15 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
         }
         Ok(()) => Ok(()),
     }
+}
+
+/// Writes `bytes` to the file `output`, or to stdout where none is named.
+pub(crate) fn to(output: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    let Some(path) = output else { return self::bytes(bytes) };
+    std::fs::write(path, bytes).map_err(|error| {
+        let what = format!("`{}` cannot be written: {error}", path.display());
+        Failure::new(Exit::Failed, what, "name a file that can be written, or leave -o out")
+    })
 }
 
 /// Writes `text` and a line end to stderr; a closed stderr is nobody's failure.

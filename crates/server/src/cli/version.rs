@@ -3,8 +3,14 @@
 use super::exit::{Exit, Failure};
 use super::print;
 
+const EXAMPLES: &str = "\
+Examples:
+  indelible version
+  indelible version --json | jq -r .version";
+
 /// Options of `version`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
