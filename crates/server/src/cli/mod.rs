@@ -47,18 +47,18 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Send(args) => send::run(args),
+        Command::Send(args) => send::run(&args),
         Command::Import(args) => import::run(args),
-        Command::Show(args) => show::run(args),
-        Command::Sql(args) => sql::run(args),
+        Command::Show(args) => show::run(&args),
+        Command::Sql(args) => sql::run(&args),
         Command::Proof(args) => proof::run(args),
         Command::Receipt(args) => receipt::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
         Command::Tenant(args) => tenant::run(args),
         Command::Key(args) => key::run(args),
-        Command::Completions(args) => completions::run(args),
-        Command::Version(args) => version::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Version(args) => version::run(&args),
     }
 }
 

@@ -63,14 +63,14 @@ enum Source {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let source = source(&args)?;
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    let source = source(args)?;
     let (client, _) = connect::client(&args.connect)?;
     let tongue = if args.json { Tongue::Json } else { Tongue::Words };
     let mut kept = args.events_out.as_deref().map(create).transpose()?;
     match source {
         Source::Flags => {
-            let line = Line { number: 1, event: made::event(&args)? };
+            let line = Line { number: 1, event: made::event(args)? };
             let mut report = Report::new(tongue, Count::One);
             send(&client, &[line], &mut kept, &mut report)?;
             report.end()

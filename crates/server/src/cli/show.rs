@@ -39,7 +39,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (client, connection) = connect::client(&args.connect)?;
     let event = client.event(args.id)?;
     let proof = if args.proof { Some(client.proof(args.id, ProofForm::Json)?) } else { None };

@@ -52,7 +52,7 @@ enum Format {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (client, _) = connect::client(&args.connect)?;
     let format = if args.json { Format::Json } else { args.format };
     let form = match format {

@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 /// Prints the version.
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let version = env!("CARGO_PKG_VERSION");
     if args.json {
         print::data(&format!("{{\"name\":\"indelible\",\"version\":\"{version}\"}}"))?;
