@@ -156,10 +156,15 @@ pub(crate) fn encode_owner(
     out: &mut Vec<u8>,
 ) -> [u8; 32] {
     let mut body = Vec::new();
-    put_text(&mut body, store.as_str());
-    body.extend_from_slice(&shard.to_be_bytes());
-    put_crc(&mut body, 0);
+    put_owner(&mut body, store, shard);
     encode_plain(FrameKind::Owner, link, &body, out)
+}
+
+fn put_owner(out: &mut Vec<u8>, store: &StoreName, shard: u32) {
+    let start = out.len();
+    put_text(out, store.as_str());
+    out.extend_from_slice(&shard.to_be_bytes());
+    put_crc(out, start);
 }
 
 /// Writes a stop frame over `out`; answers the hash of its headers.
@@ -197,7 +202,7 @@ fn trailer(headers: usize, crc: u32, total: usize) -> Vec<u8> {
     bytes
 }
 
-fn hash_of(headers: &[u8]) -> [u8; 32] {
+pub(crate) fn hash_of(headers: &[u8]) -> [u8; 32] {
     Sha256::digest(headers).into()
 }
 
@@ -346,6 +351,29 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Frame<'_>, Short> {
     let mut frame = with_areas(headers, whole)?;
     frame.flaws.extend(copy_flaw);
     Ok(frame)
+}
+
+impl Frame<'_> {
+    /// The headers as they were written.
+    pub(crate) fn headers(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(size(self.head.headers_bytes));
+        self.head.encode(&mut out);
+        match &self.body {
+            Body::Owner { store, shard } => put_owner(&mut out, store, *shard),
+            Body::Append(sections) => sections.iter().for_each(|s| s.head.encode(&mut out)),
+            Body::Stop => {}
+        }
+        // The chain binds these very bytes: a re-encoded header that differs would break it.
+        assert_eq!(hash_of(&out), self.hash, "headers are written in one way only");
+        out
+    }
+}
+
+/// A second copy of `headers` and the trailer of a frame of `total` bytes.
+pub(crate) fn second_copy(headers: &[u8], total: usize) -> Vec<u8> {
+    let mut out = headers.to_vec();
+    out.extend_from_slice(&trailer(headers.len(), crc32c::crc32c(headers), total));
+    out
 }
 
 /// One copy of the headers, read.

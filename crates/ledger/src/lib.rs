@@ -23,6 +23,7 @@ pub mod disk;
 pub mod frame;
 pub mod inspect;
 pub mod ledger;
+pub mod repair;
 
 mod append;
 mod book;

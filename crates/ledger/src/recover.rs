@@ -28,7 +28,7 @@ use crate::error::{Damage, Error, Lost};
 use crate::frame::{self, EMPTY_FRAME_BYTES, FrameKind, Link};
 use crate::keep::{Keeper, write_packs};
 use crate::ledger::{Options, StopPlan, Writer, WriterState, stop_plan};
-use crate::names::{self, CHECKPOINT, FOLDERS, LEDGER, PACKS, QUARANTINE, STATE, UNFINISHED, WAL};
+use crate::names::{self, FOLDERS, LEDGER, UNFINISHED, WAL};
 use crate::proof;
 use crate::reader::Reader;
 use crate::replay::Replay;
@@ -38,6 +38,11 @@ use crate::tree::PACK_ENTRIES;
 use crate::wal::acked::{self, Slot};
 use crate::wal::walk::{Beside, LastFrame, Walked, walk};
 use crate::wal::{Spare, Spares, Wal};
+
+pub(crate) use files::{Files, first_byte, quarantine_file};
+use files::{spoiled, zeroed};
+
+mod files;
 
 /// What recovery found, before anything was written.
 #[derive(Debug)]
@@ -76,17 +81,6 @@ pub struct Recovered {
     pub clock: ClockFinding,
     /// Files that this crate did not write, as they were named; now in `quarantine/`.
     pub quarantined: Vec<String>,
-}
-
-/// The files of the ledger's folders.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    pub(crate) spares: Vec<(u64, Spare)>,
-    pub(crate) snapshots: Vec<u64>,
-    pub(crate) packs: BTreeSet<(TenantId, u64)>,
-    pub(crate) checkpoints: Vec<TenantId>,
-    pub(crate) unfinished: Vec<String>,
-    pub(crate) unknown: Vec<String>,
 }
 
 /// Recovers and opens a ledger in one go.
@@ -210,8 +204,9 @@ impl Survey {
         Ok(())
     }
 
-    /// After a failed sync a frame can be readable and not durable. A stop frame is left alone:
-    /// it was synced, or the stop was not finished.
+    /// After a failed sync a frame can be readable and not durable, and so can the zeros behind it
+    /// that an earlier start wrote over a torn frame: both are written again. A stop frame is left
+    /// alone: it was synced, or the stop was not finished.
     fn rewrite_last_frame(&self) -> Result<(), Error> {
         let Some(last) = &self.walked.last else { return Ok(()) };
         if last.kind == FrameKind::Stop {
@@ -221,6 +216,8 @@ impl Survey {
         let read = self.disk.read_at(&last.file, last.offset, &mut bytes)?;
         assert_eq!(read, bytes.len(), "the walk read this frame before");
         self.disk.write_at(&last.file, last.offset, &bytes)?;
+        assert!(last.end() <= last.file_bytes, "a frame lies inside its file");
+        self.disk.zero_fill(&last.file, last.end(), last.file_bytes)?;
         Ok(self.disk.sync_data(&last.file)?)
     }
 
@@ -255,6 +252,8 @@ impl Survey {
         let path = names::wal(seq);
         if disk::exists(&*self.disk, &path)? {
             let bytes = self.disk.length(&path)?;
+            // Its zeros may cover a torn frame and be readable only, as behind the last frame.
+            self.disk.zero_fill(&path, 0, bytes)?;
             return Ok(Spare { path, bytes });
         }
         if self.book.spares.ready() == 0 {
@@ -283,17 +282,10 @@ impl Survey {
     fn quarantine(&self) -> Result<Vec<String>, Error> {
         let spoiled: BTreeSet<_> = spoiled(&*self.disk, &self.files.spares)?.into_iter().collect();
         let all: Vec<_> = self.files.unknown.iter().cloned().chain(spoiled).collect();
-        if all.is_empty() {
-            return Ok(all);
-        }
-        self.disk.create_dir(QUARANTINE)?;
         for path in &all {
-            let target = free_name(&*self.disk, path)?;
-            self.disk.rename(path, &target)?;
-            self.disk.sync_dir(QUARANTINE)?;
+            quarantine_file(&*self.disk, path)?;
             self.disk.sync_dir(disk::parent(path))?;
         }
-        self.disk.sync_dir("")?;
         Ok(all)
     }
 
@@ -335,45 +327,6 @@ impl Survey {
             state: WriterState::Open,
         };
         (writer, reader, recovered)
-    }
-}
-
-impl Files {
-    /// Lists the ledger's folders; one that is not there is empty.
-    pub(crate) fn list(disk: &dyn Disk) -> Result<Self, Error> {
-        let mut files = Self::default();
-        for folder in FOLDERS {
-            let found = match disk.list(folder) {
-                Ok(found) => found,
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err(error.into()),
-            };
-            for name in found {
-                files.add(disk, folder, &name)?;
-            }
-        }
-        files.snapshots.sort_unstable();
-        files.spares.sort_by_key(|(number, _)| *number);
-        Ok(files)
-    }
-
-    fn add(&mut self, disk: &dyn Disk, folder: &str, name: &str) -> Result<(), Error> {
-        let path = format!("{folder}/{name}");
-        if name.ends_with(UNFINISHED) {
-            self.unfinished.push(path);
-        } else if !names::is_known(folder, name) {
-            self.unknown.push(path);
-        } else if let (LEDGER, Some(number)) = (folder, names::parse_spare(name)) {
-            let bytes = disk.length(&path)?;
-            self.spares.push((number, Spare { path, bytes }));
-        } else if let (STATE, Some(seq)) = (folder, names::parse_snapshot(name)) {
-            self.snapshots.push(seq);
-        } else if let (PACKS, Some(pack)) = (folder, names::parse_pack(name)) {
-            self.packs.insert(pack);
-        } else if let (CHECKPOINT, Some(tenant)) = (folder, names::parse_checkpoint(name)) {
-            self.checkpoints.push(tenant);
-        }
-        Ok(())
     }
 }
 
@@ -491,58 +444,6 @@ pub(crate) fn compare_checkpoint(
         return Ok(Some(damage.of(tenant, 0, stored.size.0)));
     }
     Ok(None)
-}
-
-/// The spares that are all zeros.
-fn zeroed(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<(u64, Spare)>, Error> {
-    let mut whole = Vec::new();
-    for (number, spare) in spares {
-        if first_byte(disk, &spare.path)?.is_none() {
-            whole.push((*number, spare.clone()));
-        }
-    }
-    Ok(whole)
-}
-
-/// The spares that are not all zeros.
-fn spoiled(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<String>, Error> {
-    let mut spoiled = Vec::new();
-    for (_, spare) in spares {
-        // One that was found whole may have become a log file since.
-        if disk::exists(disk, &spare.path)? && first_byte(disk, &spare.path)?.is_some() {
-            spoiled.push(spare.path.clone());
-        }
-    }
-    Ok(spoiled)
-}
-
-/// Where the first byte that is not zero stands.
-pub(crate) fn first_byte(disk: &dyn Disk, path: &str) -> Result<Option<u64>, Error> {
-    let mut buffer = vec![0; 1024 * 1024];
-    let mut offset = 0;
-    loop {
-        let read = disk.read_at(path, offset, &mut buffer)?;
-        let chunk = buffer.get(..read).unwrap_or_default();
-        if let Some(place) = chunk.iter().position(|byte| *byte != 0) {
-            return Ok(Some(offset + length_u64(place)));
-        }
-        if read < buffer.len() {
-            return Ok(None);
-        }
-        offset += length_u64(read);
-    }
-}
-
-/// A free name in the quarantine for a file.
-fn free_name(disk: &dyn Disk, path: &str) -> Result<String, Error> {
-    let flat = path.replace('/', "-");
-    for number in 0_u32.. {
-        let target = format!("{QUARANTINE}/{flat}.{number}");
-        if !disk::exists(disk, &target)? {
-            return Ok(target);
-        }
-    }
-    Err(Error::damaged(path, 0, "the quarantine is full"))
 }
 
 #[cfg(test)]

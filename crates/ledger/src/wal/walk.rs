@@ -60,6 +60,19 @@ pub(crate) struct Tail {
     pub(crate) to: u64,
 }
 
+/// Bytes that should be frames and cannot be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Gap {
+    pub(crate) file: Arc<str>,
+    pub(crate) from: u64,
+    /// Where the next frame that can be read begins, or the zeros.
+    pub(crate) to: u64,
+    /// The frame before it.
+    pub(crate) before: Option<LastFrame>,
+    /// The frame behind it in the same file.
+    pub(crate) next: Option<Link>,
+}
+
 /// What a walk found.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
@@ -70,6 +83,7 @@ pub(crate) struct Walked {
     /// A log file behind the last frame that has no frame yet, and its length.
     pub(crate) unused: Option<(WalFile, u64)>,
     pub(crate) damages: Vec<Damage>,
+    pub(crate) gaps: Vec<Gap>,
     pub(crate) files: usize,
     pub(crate) bytes: u64,
 }
@@ -324,9 +338,19 @@ impl Walk<'_> {
             "a frame that is not the one that follows"
         };
         self.damage(file, at, what);
-        self.broken = true;
         let next = self.found.next_seq();
-        self.later_frame(next.saturating_sub(1), bytes, at + 1)
+        let resumed = self.later_frame(next.saturating_sub(1), bytes, at + 1);
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(at, |last| last + 1);
+        let link = |at: usize| frame::parse(bytes.get(at..)?).ok().map(|frame| frame.head.link);
+        self.found.gaps.push(Gap {
+            file: Arc::clone(&file.path),
+            from: length_u64(at),
+            to: length_u64(resumed.unwrap_or(end)),
+            before: self.found.last.clone().filter(|_| !self.broken),
+            next: resumed.and_then(link),
+        });
+        self.broken = true;
+        resumed
     }
 
     fn damage(&mut self, file: &WalFile, at: usize, what: impl Into<String>) {
