@@ -57,7 +57,11 @@ pub struct Table {
 /// Whether a request may be sent again after it was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
+    /// It is a question: nothing is ever stored by it.
+    Question,
+    /// It stores something, and sent again stores it once all the same.
     Safe,
+    /// It would do its work a second time.
     Never,
 }
 
@@ -138,6 +142,20 @@ impl Client {
         self.ask(&format!("/t/{tenant}/checkpoint"), "text/plain")
     }
 
+    /// A file of a C2SP log, by its path from `/` on; `None` if the log has none there.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn log_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.ask(path, "*/*") {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Refused { problem }) if problem.status == 404 => Ok(None),
+            // Another log's server answers without a problem document.
+            Err(Error::Garbled { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The answer to one SQL statement.
     ///
     /// # Errors
@@ -153,7 +171,7 @@ impl Client {
         let headers = [("accept", accept.to_owned()), ("content-type", JSON.to_owned())];
         let request =
             Request { method: Method::Post, path: "/v1/query", headers: &headers, body: &body };
-        let reply = self.call(request, Patience::QUERY, Again::Safe)?;
+        let reply = self.call(request, Patience::QUERY, Again::Question)?;
         let coverage = reply.coverage.as_deref().and_then(|text| serde_json::from_str(text).ok());
         Ok(Table { bytes: reply.body, coverage })
     }
@@ -207,7 +225,7 @@ impl Client {
     fn ask(&self, path: &str, accept: &str) -> Result<Vec<u8>, Error> {
         let headers = [("accept", accept.to_owned())];
         let request = Request { method: Method::Get, path, headers: &headers, body: &[] };
-        Ok(self.call(request, Patience::ASK, Again::Safe)?.body)
+        Ok(self.call(request, Patience::ASK, Again::Question)?.body)
     }
 
     /// The body of a `GET`, read as JSON of a known shape.
@@ -258,9 +276,9 @@ impl Client {
             let (error, retry_after) = match self.exchange.once(request, try_limit) {
                 Ok(reply) if accepts(&reply) => return Ok(reply),
                 Ok(reply) => (self.refusal(&reply), reply.retry_after),
-                Err(failure) => (self.failed(failure), None),
+                Err(failure) => (self.failed(failure, again), None),
             };
-            let open = leaves_open(&error);
+            let open = again != Again::Question && leaves_open(&error);
             if open {
                 trace = Trace::Possible;
             }
@@ -311,9 +329,10 @@ impl Client {
         Error::Garbled { url: self.url().to_owned(), status, why: why.to_owned() }
     }
 
-    fn failed(&self, failure: Failure) -> Error {
+    fn failed(&self, failure: Failure, again: Again) -> Error {
         let url = self.url().to_owned();
         match failure {
+            Failure::Unanswered(why) if again == Again::Question => Error::Unreachable { url, why },
             Failure::Unsent(why) => Error::Unreachable { url, why },
             Failure::Unanswered(why) => Error::MayBeStored { url, why },
             Failure::Garbled(why) => Error::Garbled { url, status: 0, why },

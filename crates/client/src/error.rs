@@ -3,6 +3,8 @@
 //! Promises: `MayBeStored` is the one answer that leaves something open, and it is given whenever any try could have
 //! reached the disk. Refuses to carry a token.
 
+use event::code::Code;
+
 use crate::wire::Problem;
 
 /// Who has to act.
@@ -41,7 +43,7 @@ pub enum Error {
         /// What it said last.
         problem: Box<Problem>,
     },
-    /// No connection until the deadline. Nothing was sent.
+    /// No connection until the deadline, or for a question no answer. Nothing was stored.
     #[error("`{url}` cannot be reached: {why}")]
     Unreachable {
         /// Where.
@@ -77,13 +79,16 @@ impl Error {
         match self {
             Error::Setup { .. } => Fault::Caller,
             Error::Refused { problem } if matches!(problem.status, 401 | 403) => {
-                if problem.code == event::code::Code::QueryNotAllowed.as_str() {
+                if problem.code == Code::QueryNotAllowed.as_str() {
                     Fault::Caller
                 } else {
                     Fault::Credential
                 }
             }
             Error::Refused { .. } => Fault::Caller,
+            Error::Unavailable { problem } if problem.code == Code::Internal.as_str() => {
+                Fault::Server
+            }
             Error::Unavailable { .. } | Error::Unreachable { .. } | Error::MayBeStored { .. } => {
                 Fault::World
             }
@@ -94,7 +99,10 @@ impl Error {
     /// Whether the same call can succeed later without a change.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        self.fault() == Fault::World
+        matches!(
+            self,
+            Error::Unavailable { .. } | Error::Unreachable { .. } | Error::MayBeStored { .. }
+        )
     }
 
     /// What to do next, one sentence.
