@@ -216,4 +216,4 @@ pub(crate) fn stop_plan(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

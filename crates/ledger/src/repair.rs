@@ -318,3 +318,6 @@ fn mend_packs(disk: &Arc<dyn Disk>, repairs: &mut Repairs) -> Result<(), Error> 
     write_packs(&book)?;
     Ok(disk.sync_dir(disk::parent(&format!("{PACKS}/")))?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! Death at every single operation of a small run, first start included: no operation may be the
+//! one at which a promise breaks.
+
+use sim::disk::Crash;
+use sim::world::{Death, Plan, run};
+
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+#[test]
+fn i1_i12_hold_wherever_the_first_process_dies() {
+    for seed in SEEDS {
+        for crash in [Crash::PowerCut, Crash::Kill] {
+            let mut operation = 0;
+            loop {
+                let first = Some(Death { operation, crash });
+                let plan = Plan { lives: 2, turns: 6, first };
+                let report = match run(seed, plan) {
+                    Ok(report) => report,
+                    Err(broken) => panic!("death at operation {operation}, {crash:?}: {broken}"),
+                };
+                // The first life is over before its death: every operation of it was tried.
+                if report.first_operations <= operation {
+                    break;
+                }
+                operation += 1;
+            }
+            assert!(operation > 40, "a start alone has more than {operation} operations");
+        }
+    }
+}
