@@ -60,6 +60,7 @@ struct State {
     faults: Faults,
     dead: bool,
     refused_syncs: u64,
+    faults_met: u64,
 }
 
 impl FakeDisk {
@@ -76,6 +77,7 @@ impl FakeDisk {
             faults: Faults::default(),
             dead: false,
             refused_syncs: 0,
+            faults_met: 0,
         };
         Self { state: Mutex::new(state), watcher: Mutex::new(None) }
     }
@@ -101,6 +103,12 @@ impl FakeDisk {
     #[must_use]
     pub fn refused_syncs(&self) -> u64 {
         self.state().refused_syncs
+    }
+
+    /// How many planned faults came true so far: deaths, refused syncs, a lack of room.
+    #[must_use]
+    pub fn faults_met(&self) -> u64 {
+        self.state().faults_met
     }
 
     /// Whether the machine died at its planned operation; from then on every call fails.
@@ -182,6 +190,7 @@ impl State {
         self.trace.number(u64::from(dies));
         if dies {
             self.dead = true;
+            self.faults_met += 1;
         }
         Ok(dies)
     }
@@ -199,6 +208,7 @@ impl State {
         let need = end.saturating_sub(length);
         let given = need.min(room);
         self.faults.room_bytes = Some(room - given);
+        self.faults_met += u64::from(given < need);
         Ok(end - (need - given))
     }
 
@@ -276,6 +286,7 @@ impl Disk for FakeDisk {
                 return Err(refuse(io::ErrorKind::NotFound));
             }
             if state.faults.room_bytes == Some(0) {
+                state.faults_met += 1;
                 return Err(refuse(io::ErrorKind::StorageFull));
             }
             let number = state.next_file;
@@ -324,6 +335,7 @@ impl Disk for FakeDisk {
         file.fail_sync(&mut random);
         state.faults.sync_fails_from = None;
         state.refused_syncs += 1;
+        state.faults_met += 1;
         let error = io::Error::other("input/output error");
         Err(DiskError::new(Operation::SyncData, path, &error))
     }

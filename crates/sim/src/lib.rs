@@ -8,5 +8,8 @@
 )]
 
 pub mod disk;
+pub mod model;
 pub mod random;
 pub mod trace;
+pub mod workload;
+pub mod world;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use event::ids::StoreName;
-use ledger::disk::Disk;
-use ledger::{Answer, Append, Error, Now, Options, Reader, Writer, open};
+use indelible_ledger::disk::Disk;
+use indelible_ledger::{Answer, Append, Error, Now, Options, Reader, Writer, open};
 use sim::disk::{Crash, FakeDisk, Faults};
 use sim::model::Model;
 use sim::workload::Workload;

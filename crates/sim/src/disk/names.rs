@@ -1,7 +1,7 @@
 //! Simulated names: which path leads to which file now, and which would after a power cut. A change
-//! of names is durable once the folder that holds the name was synced; until then it may vanish.
-//! A rename between two folders is two changes, and each needs its own folder's sync: a file
-//! system may promise more, the trait does not.
+//! of names is durable once the folder that holds the name was synced; until then it may vanish. A
+//! rename is one change, also between two folders: every file system that keeps a journal makes it
+//! atomic, and the sync of either folder makes it durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,6 @@ enum Change {
     Set(String, FileNumber),
     Unset(String),
     Folder(String),
-    /// Within one folder a rename is one change.
     Move(String, String, FileNumber),
 }
 
@@ -59,12 +58,7 @@ impl Names {
     }
 
     pub(super) fn rename(&mut self, from: &str, to: &str, file: FileNumber) {
-        if parent(from) == parent(to) {
-            self.change(Change::Move(from.to_owned(), to.to_owned(), file));
-        } else {
-            self.change(Change::Set(to.to_owned(), file));
-            self.change(Change::Unset(from.to_owned()));
-        }
+        self.change(Change::Move(from.to_owned(), to.to_owned(), file));
     }
 
     pub(super) fn make_folder(&mut self, dir: &str) {
@@ -78,29 +72,23 @@ impl Names {
     }
 
     pub(super) fn sync(&mut self, dir: &str) {
-        let (ours, others) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|change: &Change| change.folder() == dir);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|change| change.is_in(dir));
         self.pending = others;
         for change in ours {
             self.durable.apply(&change);
         }
     }
 
-    /// The names after a power cut: of the changes that were not synced, those of one folder up
-    /// to some moment, or any of them.
+    /// The names after a power cut: of the changes that were not synced, those up to some moment,
+    /// as a journal would have it, or any of them.
     pub(super) fn cut(&mut self, random: &mut Random) {
         let pending = std::mem::take(&mut self.pending);
-        let folders: BTreeSet<&str> = pending.iter().map(Change::folder).collect();
-        for folder in folders {
-            let changes: Vec<&Change> =
-                pending.iter().filter(|change| change.folder() == folder).collect();
-            let ordered = !random.one_in(4);
-            let kept = random.place(changes.len() + 1);
-            for (at, change) in changes.into_iter().enumerate() {
-                if if ordered { at < kept } else { random.one_in(2) } {
-                    self.durable.apply(change);
-                }
+        let any = random.one_in(4);
+        let kept = random.place(pending.len() + 1);
+        for (at, change) in pending.iter().enumerate() {
+            if if any { random.one_in(2) } else { at < kept } {
+                self.durable.apply(change);
             }
         }
         self.durable.prune();
@@ -124,10 +112,10 @@ impl Names {
 }
 
 impl Change {
-    fn folder(&self) -> &str {
+    fn is_in(&self, dir: &str) -> bool {
         match self {
-            Self::Set(path, _) | Self::Unset(path) | Self::Folder(path) => parent(path),
-            Self::Move(from, ..) => parent(from),
+            Self::Set(path, _) | Self::Unset(path) | Self::Folder(path) => parent(path) == dir,
+            Self::Move(from, to, _) => parent(from) == dir || parent(to) == dir,
         }
     }
 }

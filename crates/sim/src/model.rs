@@ -1,0 +1,249 @@
+//! What the ledger promises, as the simplest program that keeps it: lists and maps in memory, no
+//! disk, no crash. The simulation holds every answer and every recovered store against it. It knows
+//! nothing of frames, files or syncs, and may never learn about them.
+
+use std::collections::BTreeMap;
+
+use event::entry::Entry;
+use event::ids::{EventId, ProducerId, Seq, TenantId, Timestamp};
+use ledger::{Append, Item, ItemAnswer, KeyBlob, Source, StreamId};
+use tlog::Index;
+use tlog::hash::Hash;
+
+/// Everything that was promised to anybody.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    tenants: BTreeMap<TenantId, Tenant>,
+}
+
+/// What was promised about one tenant's ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Tenant {
+    records: Vec<Known>,
+    streams: BTreeMap<StreamId, Stream>,
+    ids: BTreeMap<(ProducerId, EventId), u64>,
+    keys: BTreeMap<(u8, u64), Vec<u8>>,
+    /// Every size a checkpoint was seen for, and its root.
+    published: BTreeMap<u64, Hash>,
+}
+
+/// One record as it was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The public half.
+    pub entry: Entry,
+    /// The stored bytes.
+    pub payload: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    /// Index by number; the next number is one more than the last.
+    at: BTreeMap<u64, u64>,
+}
+
+/// What a request must come to, if it is not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Predicted {
+    /// The stream is not that far.
+    Gap(Seq),
+    /// One answer an item.
+    Items(Vec<ItemAnswer>),
+}
+
+impl Model {
+    /// What is known of a tenant.
+    #[must_use]
+    pub fn tenant(&self, tenant: &TenantId) -> Option<&Tenant> {
+        self.tenants.get(tenant)
+    }
+
+    /// The tenants that have a record or a checkpoint.
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &Tenant)> {
+        self.tenants.iter()
+    }
+
+    /// The number that a stream takes next.
+    #[must_use]
+    pub fn next(&self, tenant: &TenantId, stream: &StreamId) -> u64 {
+        self.tenants.get(tenant).map_or(1, |known| known.next(stream))
+    }
+
+    /// The size of a tenant's ledger.
+    #[must_use]
+    pub fn size(&self, tenant: &TenantId) -> u64 {
+        self.tenants.get(tenant).map_or(0, Tenant::size)
+    }
+
+    /// What `append` must be answered now.
+    #[must_use]
+    pub fn predict(&self, append: &Append) -> Predicted {
+        match self.tenants.get(&append.tenant) {
+            Some(known) => known.predict(append),
+            None => Tenant::default().predict(append),
+        }
+    }
+
+    /// How many records `append` adds now.
+    #[must_use]
+    pub fn adds(&self, append: &Append) -> u64 {
+        match self.predict(append) {
+            Predicted::Gap(_) => 0,
+            Predicted::Items(items) => {
+                let new = items.iter().filter(|item| is_new(item)).count();
+                u64::try_from(new).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// Takes in an append that was done, or that survived a crash, with the stamp it got.
+    pub fn take(&mut self, append: &Append, received_at: Timestamp) {
+        self.tenants.entry(append.tenant.clone()).or_default().take(append, received_at);
+    }
+
+    /// Notes that a checkpoint was handed out. An error if another root was handed out for the
+    /// same size before.
+    pub fn publish(&mut self, tenant: &TenantId, size: u64, root: Hash) -> Result<(), String> {
+        let published = &mut self.tenants.entry(tenant.clone()).or_default().published;
+        match published.insert(size, root) {
+            Some(before) if before != root => {
+                Err(format!("I4: `{tenant}` signed two roots for size {size}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Tenant {
+    /// The number of records.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.records.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The records in index order.
+    #[must_use]
+    pub fn records(&self) -> &[Known] {
+        &self.records
+    }
+
+    /// Every checkpoint handed out: size and root.
+    #[must_use]
+    pub fn published(&self) -> &BTreeMap<u64, Hash> {
+        &self.published
+    }
+
+    /// Every key given with an acknowledged record.
+    #[must_use]
+    pub fn keys(&self) -> &BTreeMap<(u8, u64), Vec<u8>> {
+        &self.keys
+    }
+
+    /// Every stream with its next number.
+    pub fn streams(&self) -> impl Iterator<Item = (&StreamId, u64)> {
+        self.streams.keys().map(|stream| (stream, self.next(stream)))
+    }
+
+    /// Where every number of a stream is stored.
+    #[must_use]
+    pub fn places(&self, stream: &StreamId) -> Vec<(u64, u64)> {
+        let known = self.streams.get(stream);
+        known
+            .map(|known| known.at.iter().map(|(seq, index)| (*seq, *index)).collect())
+            .unwrap_or_default()
+    }
+
+    /// The number that a stream takes next.
+    #[must_use]
+    pub fn next(&self, stream: &StreamId) -> u64 {
+        let last = self.streams.get(stream).and_then(|known| known.at.keys().next_back());
+        last.map_or(1, |last| last + 1)
+    }
+
+    /// What `append` must be answered now.
+    #[must_use]
+    pub fn predict(&self, append: &Append) -> Predicted {
+        match &append.source {
+            Source::Stream { stream, first } => self.predict_numbers(stream, *first, append),
+            Source::Gap { stream, from, .. } => self.predict_numbers(stream, *from, append),
+            Source::Loose { producer } => self.predict_ids(producer.as_ref(), &append.items),
+        }
+    }
+
+    fn predict_numbers(&self, stream: &StreamId, first: Seq, append: &Append) -> Predicted {
+        let next = self.next(stream);
+        if first.0 > next {
+            return Predicted::Gap(Seq(next));
+        }
+        let mut index = self.size();
+        let answers = (first.0..).zip(&append.items).map(|(seq, _)| {
+            let known = self.streams.get(stream).and_then(|known| known.at.get(&seq));
+            answer(known.copied(), &mut index)
+        });
+        Predicted::Items(answers.collect())
+    }
+
+    fn predict_ids(&self, producer: Option<&ProducerId>, items: &[Item]) -> Predicted {
+        let mut index = self.size();
+        let mut within: BTreeMap<(ProducerId, EventId), u64> = BTreeMap::new();
+        let mut answers = Vec::new();
+        for item in items {
+            let key = producer.cloned().zip(item.id);
+            let seen = key.as_ref().and_then(|key| self.ids.get(key).or_else(|| within.get(key)));
+            let given = answer(seen.copied(), &mut index);
+            if let (Some(key), ItemAnswer::Committed { index }) = (key, &given) {
+                within.insert(key, index.0);
+            }
+            answers.push(given);
+        }
+        Predicted::Items(answers)
+    }
+
+    fn take(&mut self, append: &Append, received_at: Timestamp) {
+        let Predicted::Items(answers) = self.predict(append) else { return };
+        if answers.iter().any(is_new) {
+            for KeyBlob { kind, id, bytes } in &append.keys {
+                self.keys.entry((*kind, *id)).or_insert_with(|| bytes.clone());
+            }
+        }
+        for (offset, (item, answer)) in (0..).zip(append.items.iter().zip(answers)) {
+            let ItemAnswer::Committed { index } = answer else { continue };
+            assert_eq!(index.0, self.size(), "the model itself is dense");
+            let entry = Entry { kind: item.kind, received_at, root: item.root };
+            self.records.push(Known { entry, payload: item.payload.clone() });
+            self.remember(append, offset, item, index.0);
+        }
+    }
+
+    fn remember(&mut self, append: &Append, offset: u64, item: &Item, index: u64) {
+        match &append.source {
+            Source::Stream { stream, first } => {
+                let known = self.streams.entry(stream.clone()).or_default();
+                known.at.insert(first.0 + offset, index);
+            }
+            Source::Gap { stream, from, to } => {
+                let known = self.streams.entry(stream.clone()).or_default();
+                known.at.extend((from.0..=to.0).map(|seq| (seq, index)));
+            }
+            Source::Loose { producer } => {
+                if let (Some(producer), Some(id)) = (producer, item.id) {
+                    self.ids.insert((producer.clone(), id), index);
+                }
+            }
+        }
+    }
+}
+
+fn answer(seen: Option<u64>, next: &mut u64) -> ItemAnswer {
+    match seen {
+        Some(index) => ItemAnswer::Seen { index: Index(index) },
+        None => {
+            *next += 1;
+            ItemAnswer::Committed { index: Index(*next - 1) }
+        }
+    }
+}
+
+fn is_new(answer: &ItemAnswer) -> bool {
+    matches!(answer, ItemAnswer::Committed { .. })
+}
