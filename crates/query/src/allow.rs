@@ -283,7 +283,7 @@ fn body(body: &SetExpr) -> Result<(), Error> {
         match next {
             SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => {}
             SetExpr::SetOperation { left, right, .. } => {
-                open.extend([left, right].map(AsRef::as_ref))
+                open.extend([left, right].map(AsRef::as_ref));
             }
             _ => return Err(refused("a statement that writes")),
         }
@@ -307,10 +307,11 @@ fn function(call: &Function) -> Result<(), Error> {
 fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if let Expr::Function(call) = expr {
         let is_ours = only_name(&call.name).as_deref() == Some(calls::HAS_TARGET);
-        if let (true, FunctionArguments::List(list)) = (is_ours, &mut call.args) {
-            if list.args.len() == 2 {
-                list.args.insert(0, argument(Expr::Identifier(Ident::new("targets"))));
-            }
+        if let FunctionArguments::List(list) = &mut call.args
+            && is_ours
+            && list.args.len() == 2
+        {
+            list.args.insert(0, argument(Expr::Identifier(Ident::new("targets"))));
         }
         return Ok(());
     }

@@ -89,8 +89,8 @@ impl Barrier {
     }
 
     /// The next batch in index order: the rows of one piece of one chunk that are in view.
-    fn batch(&self, piece: RecordBatch) -> Result<RecordBatch> {
-        let shown = self.table.shown(&piece).map_err(DataFusionError::from)?;
+    fn batch(&self, piece: &RecordBatch) -> Result<RecordBatch> {
+        let shown = self.table.shown(piece).map_err(DataFusionError::from)?;
         Ok(Table::render(&self.columns, self.properties.eq_properties.schema(), &shown)?)
     }
 }
@@ -139,7 +139,7 @@ impl ExecutionPlan for Barrier {
             return exec_err!("a scan has one partition");
         }
         let barrier = self.clone();
-        let batches = pieces(Arc::clone(&self.rows)).map(move |piece| barrier.batch(piece));
+        let batches = pieces(Arc::clone(&self.rows)).map(move |piece| barrier.batch(&piece));
         let schema = self.schema();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches))))
     }

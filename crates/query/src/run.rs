@@ -102,6 +102,11 @@ impl Answer {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// The bytes of its arrays: what [`Limits::answer_bytes_max`] bounds.
+    pub fn bytes(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+
     /// What it was worked out over.
     pub fn coverage(&self) -> Coverage {
         self.coverage
@@ -156,7 +161,7 @@ async fn query(
     limits: &Limits,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
     let mind = |error| blame(error, limits);
-    let state = session(rows, limits).map_err(mind)?;
+    let state = session(&rows, limits).map_err(mind)?;
     let plan = state.statement_to_plan(parsed).await.map_err(mind)?;
     let plan = plan.with_param_values(values(parameters)?).map_err(mind)?;
     allow::plan(&plan)?;
@@ -237,16 +242,16 @@ fn values(parameters: &[Parameter]) -> Result<ParamValues, Error> {
 }
 
 /// A session that knows the caller's tables and the listed functions, and nothing else.
-fn session(rows: Arc<lake::View>, limits: &Limits) -> Result<SessionState, DataFusionError> {
+fn session(rows: &Arc<lake::View>, limits: &Limits) -> Result<SessionState, DataFusionError> {
     let catalog = MemoryCatalogProvider::new();
     let schema = Arc::new(MemorySchemaProvider::new());
     for table in &tables::TABLES {
-        let scoped = Scoped::new(table, Arc::clone(&rows));
+        let scoped = Scoped::new(table, Arc::clone(rows));
         schema.register_table(table.name.to_owned(), Arc::new(scoped))?;
     }
     catalog.register_schema(SCHEMA, schema)?;
     let state = SessionStateBuilder::new()
-        .with_config(config())
+        .with_config(config(limits))
         .with_runtime_env(Arc::new(runtime(limits)?))
         .with_expr_planners(SessionStateDefaults::default_expr_planners())
         .with_scalar_functions(allow::scalars())
@@ -258,7 +263,7 @@ fn session(rows: Arc<lake::View>, limits: &Limits) -> Result<SessionState, DataF
 
 /// One partition, so that equal rows give equal answers in equal order; nothing that looks past the
 /// barrier.
-fn config() -> SessionConfig {
+fn config(limits: &Limits) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(limits::BATCH_ROWS)
@@ -268,6 +273,9 @@ fn config() -> SessionConfig {
     let options = config.options_mut();
     options.execution.enable_recursive_ctes = false;
     options.execution.collect_statistics = false;
+    // What a sort keeps back for merging its spilled runs: a share of the pool, so that small pools
+    // can spill too.
+    options.execution.sort_spill_reservation_bytes = limits.memory_bytes_max / 8;
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.time_zone = Some(lake::rows::UTC.to_owned());

@@ -14,6 +14,8 @@ use lake::rows::{self, RecordKind};
 
 use super::Source;
 
+/// Kinds of actor that are no person, and so no `user`.
+const NOT_PERSONS: [&str; 4] = ["service", "agent", "device", "system"];
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The column that `source` makes of `rows`.
@@ -99,10 +101,7 @@ fn first_target(rows: &RecordBatch, member: &str) -> Result<ArrayRef, ArrowError
 fn actor_ref(rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
     let (ids, kinds) = (text_of(rows, "actor_id")?, text_of(rows, "actor_kind")?);
     let named = ids.iter().zip(kinds).map(|(id, kind)| {
-        let namespace = match kind {
-            Some(kind @ ("service" | "agent" | "device" | "system")) => kind,
-            _ => "user",
-        };
+        let namespace = kind.filter(|kind| NOT_PERSONS.contains(kind)).unwrap_or("user");
         id.map(|id| format!("{namespace}/{id}"))
     });
     Ok(Arc::new(named.collect::<StringArray>()))

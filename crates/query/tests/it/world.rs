@@ -1,0 +1,134 @@
+//! Tenants with known rows, and a thread to ask them on.
+
+use std::sync::Arc;
+
+use event::Event;
+use event::canonical::{Context, Stamps};
+use event::code::Code;
+use event::ids::{EventId, Instance, ProducerId, Seq, TenantId, Timestamp};
+use event::system::{self, Item};
+use indelible_query::limits::STACK_BYTES;
+use indelible_query::{Answer, Error, Limits, Parameter, Question};
+use lake::{Hot, Rows, RowsBuilder, View};
+use policy::{Action, Principal, Scope, Scopes};
+
+/// 2024-05-01T12:00:00Z.
+pub(crate) const RECEIVED: u64 = 1_714_564_800_000_000_000;
+const INSTANCE: Instance = Instance([0xab; 16]);
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::parse("acme").unwrap()
+}
+
+fn producer() -> ProducerId {
+    ProducerId::parse("billing").unwrap()
+}
+
+/// What is put in a place of the ledger.
+pub(crate) enum Put<'a> {
+    Event(&'a str),
+    DeadLetter(&'a str),
+    Refused,
+    Lost,
+}
+
+/// A tenant's view with `puts` at the indices from 0 on, a second apart.
+pub(crate) fn view(puts: &[Put<'_>]) -> Arc<View> {
+    let hot = Hot::new(u64::MAX);
+    for (put, index) in puts.iter().zip(0..) {
+        let at = Timestamp(RECEIVED + index * 1_000_000_000);
+        match rows(put, index) {
+            Some(rows) => hot.append(&tenant(), vec![rows.place(index, at)], Vec::new()).unwrap(),
+            None => hot.skip(&tenant(), index + 1),
+        }
+    }
+    hot.view(&tenant())
+}
+
+fn rows(put: &Put<'_>, index: u64) -> Option<Rows> {
+    let (tenant, producer) = (tenant(), producer());
+    let stream = Some((INSTANCE, Seq(index + 1)));
+    let id = EventId::of_stream(&producer, INSTANCE, Seq(index + 1));
+    let item = Item { tenant: &tenant, producer: &producer, stream, id };
+    let mut builder = RowsBuilder::new();
+    match put {
+        Put::Event(json) => {
+            let event = Event::parse(json.as_bytes()).unwrap();
+            let context = Context {
+                tenant: &tenant,
+                producer: &producer,
+                mapping: None,
+                peer_ip: Some("127.0.0.1"),
+                credential: None,
+            };
+            builder.push(&event, &Stamps::new(&event, &context, stream, || id));
+        }
+        Put::DeadLetter(raw) => {
+            let record = system::dead_letter(&item, Code::SchemaUnknown, "/schema", raw);
+            builder.push(&record.event, &record.stamps);
+        }
+        Put::Refused => {
+            let record = system::refused(&item, Code::MissingField, "/actor");
+            builder.push(&record.event, &record.stamps);
+        }
+        Put::Lost => return None,
+    }
+    Some(builder.finish())
+}
+
+/// `count` plain events, one batch.
+pub(crate) fn many(count: usize) -> Arc<View> {
+    let hot = Hot::new(u64::MAX);
+    let (tenant, producer) = (tenant(), producer());
+    let mut builder = RowsBuilder::new();
+    for seq in 0..count {
+        let json = format!(
+            r#"{{"action":"load.row{}","actor":"actor-{}","attrs":{{"n":{seq}}}}}"#,
+            seq % 7,
+            seq % 101
+        );
+        let event = Event::parse(json.as_bytes()).unwrap();
+        let context = Context {
+            tenant: &tenant,
+            producer: &producer,
+            mapping: None,
+            peer_ip: None,
+            credential: None,
+        };
+        let stream = Some((INSTANCE, Seq(u64::try_from(seq).unwrap() + 1)));
+        builder.push(&event, &Stamps::new(&event, &context, stream, || EventId([0; 16])));
+    }
+    hot.append(&tenant, vec![builder.finish().place(0, Timestamp(RECEIVED))], Vec::new()).unwrap();
+    hot.view(&tenant)
+}
+
+/// The policy view of a credential with `scope`.
+pub(crate) fn policy_view(scope: Scope, action: Action<'_>) -> policy::View {
+    let scopes = Scopes::NONE.with(scope);
+    let principal = Principal { tenant: tenant(), producer: Some(producer()), scopes };
+    policy::decide(&principal, action, &tenant()).into_view().unwrap()
+}
+
+/// Asks on a thread with the stack that the crate says it needs.
+pub(crate) fn ask_with(
+    view: &Arc<View>,
+    sql: &str,
+    parameters: &[Parameter],
+    limits: &Limits,
+) -> Result<Answer, Error> {
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let policy = policy_view(Scope::Read, Action::Read);
+        let question = Question { sql, parameters };
+        runtime.block_on(indelible_query::run(Arc::clone(view), &policy, question, limits))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, ask).unwrap().join().unwrap()
+    })
+}
+
+/// Asks within the usual limits.
+pub(crate) fn ask(view: &Arc<View>, sql: &str) -> Result<Answer, Error> {
+    ask_with(view, sql, &[], &Limits::default())
+}
