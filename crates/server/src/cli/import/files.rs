@@ -43,7 +43,8 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Found, (PathBuf, io::Error)> {
 
 fn look_into(folder: &Path, depth: u32, found: &mut Found) -> Result<(), (PathBuf, io::Error)> {
     let failed = |error| (folder.to_path_buf(), error);
-    let mut entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let mut entries =
+        fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -65,8 +66,8 @@ fn is_importable(path: &Path) -> bool {
     [".json", ".jsonl", ".ndjson"].iter().any(|suffix| bare.ends_with(suffix))
 }
 
-/// The decompressed bytes of a file, buffered.
-pub(crate) type Content = BufReader<Box<dyn Read>>;
+/// The decompressed bytes of a file.
+pub(crate) type Content = Box<dyn Read>;
 
 /// Opens `path`; `.gz` and `.zst` are decompressed as they are read.
 ///
@@ -75,16 +76,20 @@ pub(crate) type Content = BufReader<Box<dyn Read>>;
 pub(crate) fn open(path: &Path) -> io::Result<Content> {
     let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
     let name = path.to_string_lossy().to_ascii_lowercase();
-    let content: Box<dyn Read> = if name.ends_with(".gz") {
-        Box::new(flate2::bufread::MultiGzDecoder::new(file))
-    } else if name.ends_with(".zst") {
+    if name.ends_with(".gz") {
+        return Ok(Box::new(Filling(flate2::bufread::MultiGzDecoder::new(file))));
+    }
+    if name.ends_with(".zst") {
         let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
         decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-        Box::new(decoder)
-    } else {
-        Box::new(file)
-    };
-    Ok(BufReader::with_capacity(BUFFER_BYTES, Box::new(Filling(content))))
+        return Ok(Box::new(Filling(decoder)));
+    }
+    Ok(Box::new(Filling(file)))
+}
+
+/// `content` behind a buffer of the size that files are read in.
+pub(crate) fn buffered<R: Read>(content: R) -> BufReader<R> {
+    BufReader::with_capacity(BUFFER_BYTES, content)
 }
 
 /// A reader that gives as much as is asked for until the end: decompressors stop early where a member or block ends,

@@ -130,7 +130,9 @@ impl<R: BufRead> Records<R> {
         };
         match first {
             None => Err(damaged(self.number, "is the last before the file breaks off")),
-            Some(b',' | b']' | b'}') => Err(damaged(self.number, "is followed by a comma and no record")),
+            Some(b',' | b']' | b'}') => {
+                Err(damaged(self.number, "is followed by a comma and no record"))
+            }
             Some(_) => self.value().map(Some),
         }
     }
@@ -170,7 +172,11 @@ impl<R: BufRead> Records<R> {
             let length = buffer.len();
             self.input.consume(length);
         }
-        if last == Some(b'}') { Ok(None) } else { Err(damaged(self.number, "is followed by other bytes")) }
+        if last == Some(b'}') {
+            Ok(None)
+        } else {
+            Err(damaged(self.number, "is followed by other bytes"))
+        }
     }
 
     /// The next byte that is not whitespace, left in place.

@@ -1,6 +1,6 @@
 //! Which files of a folder are imported, and that compressed ones read like plain ones.
 
-use super::{find, open};
+use super::{buffered, find, open};
 use std::fs;
 use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ fn compressed_files_read_like_plain_ones() {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let mut read = String::new();
-        let mut content = open(&path).unwrap();
+        let mut content = buffered(open(&path).unwrap());
         assert!(content.fill_buf().unwrap().len() > 3, "{name}: the first buffer is filled");
         content.read_to_string(&mut read).unwrap();
         assert_eq!(read, text, "{name}");

@@ -30,7 +30,11 @@ fn records_stand_as_they_are_in_the_file() {
             " {\n \"Records\" : [ {\"a\": [1, {}]} ,\n{\"b\":\"}]\\\"{\\\\\"} , 5,\"x\",null,[[]]] } \n",
             &["{\"a\": [1, {}]}", "{\"b\":\"}]\\\"{\\\\\"}", "5", "\"x\"", "null", "[[]]"],
         ),
-        (RecordsOrLines, "{\"Records\":[1,{\"Records\":[2]}],\"n\":{}}", &["1", "{\"Records\":[2]}"]),
+        (
+            RecordsOrLines,
+            "{\"Records\":[1,{\"Records\":[2]}],\"n\":{}}",
+            &["1", "{\"Records\":[2]}"],
+        ),
         (RecordsOrLines, "{\"a\":1}\r\n\n \t\n{\"b\":2}", &["{\"a\":1}", "{\"b\":2}"]),
         (RecordsOrLines, "", &[]),
         (Lines, "{\"Records\":[1]}\nbroken {\n", &["{\"Records\":[1]}", "broken {"]),
@@ -52,7 +56,9 @@ fn a_file_that_breaks_off_is_damaged_and_says_where() {
         let error = records(&whole[..cut], Layout::RecordsOrLines, 64).unwrap_err();
         assert!(error.starts_with("record "), "{cut}: {error}");
     }
-    for input in ["{\"Records\":[1 2]}", "{\"Records\":[1,]}", "{\"Records\":[,1]}", "{\"Records\":[1]} x"] {
+    for input in
+        ["{\"Records\":[1 2]}", "{\"Records\":[1,]}", "{\"Records\":[,1]}", "{\"Records\":[1]} x"]
+    {
         assert!(records(input, Layout::RecordsOrLines, 64).is_err(), "{input}");
     }
 }
