@@ -218,7 +218,7 @@ fn item(words: &str) -> Item {
     };
     let mut noise = Random::new(u64::from(shape[2]));
     while payload.len() < length {
-        payload.extend(noise.next().to_be_bytes());
+        payload.extend(noise.word().to_be_bytes());
     }
     let kind = if shape[3] < 16 { EntryKind::Key } else { EntryKind::Event };
     Item { kind, root: root_of(&payload), payload, id: None }

@@ -153,8 +153,8 @@ struct Fate {
 impl World {
     fn new(seed: u64, plan: Plan) -> Self {
         let mut random = Random::new(seed);
-        let disk = Arc::new(FakeDisk::new(random.next()));
-        let workload = Workload::new(random.next());
+        let disk = Arc::new(FakeDisk::new(random.word()));
+        let workload = Workload::new(random.word());
         let store: StoreName = name("sim-1");
         let witness = Witness::new(store.clone(), workload.tenants());
         Self {
