@@ -170,7 +170,7 @@ fn lines_are_split_and_blank_ones_skipped() {
     assert_eq!(items, [b"{\"a\":1}".as_slice(), b"[2", b"\"\xff\"", b"x"]);
     let error = lines(body, 3).unwrap_err();
     assert_eq!((error.code, error.offset), (Code::TooManyItems, 23));
-    assert_eq!(lines(b"", 0).unwrap(), [b"".as_slice(); 0]);
+    assert!(lines(b"", 0).unwrap().is_empty());
     assert_eq!(trim(b" \t\r\n"), b"");
 }
 
@@ -189,7 +189,7 @@ fn arrays_are_split_whole_or_not_at_all() {
     ];
     assert_eq!(items, expected);
     assert_eq!(array(body, 5).unwrap_err().code, Code::TooManyItems);
-    assert_eq!(array(b"[]", 0).unwrap(), [b"".as_slice(); 0]);
+    assert!(array(b"[]", 0).unwrap().is_empty());
     let deep = [b"[".repeat(1_000_000), b"]".repeat(1_000_000)].concat();
     assert_eq!(array(&deep, 1).unwrap().len(), 1);
     let broken: &[(&[u8], usize)] = &[

@@ -24,7 +24,7 @@ pub fn write(value: &Value<'_>, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(members) if members.is_sorted_by(|a, b| a.0 < b.0) => {
-            object(members.iter(), out)
+            object(members.iter(), out);
         }
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();

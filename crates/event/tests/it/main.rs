@@ -3,4 +3,7 @@
 // The name by which every other crate of the workspace knows this one.
 extern crate indelible_event as event;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod vectors;

@@ -125,7 +125,7 @@ impl<'a> Join<'a> {
         let part = PartBytes { tag: 5, ordinal: 0, bytes: self.detail.unwrap_or(b"{}") };
         let draft = &mut self.draft;
         if !inner.is_empty() {
-            let merged = merge(part, inner)?;
+            let merged = merge(part, &inner)?;
             let merged = PartBytes { bytes: &merged, ..part };
             let mut detail = Draft::default();
             read(merged, |reader| reader.detail(&mut detail))?;
@@ -219,7 +219,7 @@ fn read<'a, T>(
 }
 
 /// Part 5 with the personal members put back, in CJ1.
-fn merge(part: PartBytes<'_>, personal: Vec<Personal<'_>>) -> Result<Vec<u8>, Damage> {
+fn merge(part: PartBytes<'_>, personal: &[Personal<'_>]) -> Result<Vec<u8>, Damage> {
     let mut detail = json::parse(part.bytes, Limits::READER).map_err(|error| Damage::Part {
         tag: part.tag,
         ordinal: part.ordinal,
@@ -227,7 +227,7 @@ fn merge(part: PartBytes<'_>, personal: Vec<Personal<'_>>) -> Result<Vec<u8>, Da
         pointer: json::pointer_at(part.bytes, error.offset),
     })?;
     let mut by_place = Vec::with_capacity(personal.len());
-    for personal in &personal {
+    for personal in personal {
         let tokens =
             json::tokens(&personal.pointer).ok_or_else(|| personal.damage("is no pointer"))?;
         by_place.push((tokens, personal));
