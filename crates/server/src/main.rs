@@ -4,18 +4,34 @@
 //! `http` (what a program sends), the stages' own rooms, and at the bottom `config`, `keyring`, `clock`. Nothing in this
 //! crate is named by another.
 
-mod cli;
-mod http;
+mod cli; // what a person types
+mod http; // what a program sends
 
-mod auth;
-mod budget;
-mod control;
-mod logs;
-mod manifest;
+mod run; // from start to stop
 
-mod clock;
-mod config;
-mod keyring;
+mod recovery; // from disk to open
+mod store; // whose it is, who owns it
+
+mod app; // what handlers share
+mod intake; // the ledger thread
+mod keeper; // what is due anyway
+mod ship; // committed rows become queryable
+
+mod accounts; // counts that leave no record of their own
+mod auth; // who is it
+mod budget; // bytes in flight
+mod control; // tenants and API keys
+mod failures; // reasons not to start, as exit codes
+mod handout; // files for local clients
+mod logs; // our own log
+mod manifest; // what a stopped store consists of
+mod metrics; // our own figures
+mod salts; // slots of salt blocks
+mod tenants; // tenants with their keys open
+
+mod clock; // the one reader of time
+mod config; // settings
+mod keyring; // keys outside the data
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -26,6 +26,8 @@ pub(crate) const FILE: &str = "MANIFEST";
 const FORMAT: &str = "indelible.manifest/v1";
 /// Bytes that are read of a file at once while it is hashed.
 const CHUNK_BYTES: usize = 1 << 18;
+/// Bytes of a signature line, with room.
+const SIGNATURE_BYTES_MAX: usize = 512;
 /// Folders inside one another below the data directory; ours has three.
 const DEPTH_MAX: usize = 16;
 
@@ -84,9 +86,11 @@ pub(crate) enum ManifestError {
 }
 
 impl Manifest {
-    /// The signed note.
-    pub(crate) fn sign(&self, key: &SigningKey) -> String {
-        note::sign(&self.text(), &[key])
+    /// The signed note; `None` when there are more files than a note holds (about 2,500).
+    pub(crate) fn sign(&self, key: &SigningKey) -> Option<String> {
+        let text = self.text();
+        let fits = text.len() + SIGNATURE_BYTES_MAX <= note::NOTE_BYTES_MAX;
+        fits.then(|| note::sign(&text, &[key]))
     }
 
     /// The manifest in a signed note, once `key` is found to have signed it.
@@ -96,6 +100,12 @@ impl Manifest {
         let signed = note.verify(std::slice::from_ref(key));
         let is_signed = signed.is_ok_and(|names| names.contains(&key.name()));
         if is_signed { Manifest::parse(note.text()) } else { Err(ManifestError::Unsigned) }
+    }
+
+    /// The manifest in a signed note, without a look at its signatures: for whoever has no key and says so.
+    pub(crate) fn read_unverified(text: &str) -> Result<Manifest, ManifestError> {
+        let malformed = |_| ManifestError::Malformed { why: "it is not a signed note" };
+        Manifest::parse(Note::parse(text).map_err(malformed)?.text())
     }
 
     fn text(&self) -> String {

@@ -6,10 +6,10 @@
 mod completions;
 mod connect;
 mod examples;
-mod exit;
+pub(crate) mod exit;
 mod import;
 mod key;
-mod print;
+pub(crate) mod print;
 mod proof;
 mod receipt;
 mod repair;
@@ -64,8 +64,13 @@ fn run(command: Command) -> Result<Exit, Failure> {
 
 /// Prints what clap has to say: help and version on stdout with 0, a wrong command line on stderr with 2.
 fn usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print();
-    if error.use_stderr() || printed.is_err() { Exit::Usage.into() } else { Exit::Done.into() }
+    let is_gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    match error.print() {
+        // A reader that went away (`--help | head`) has seen what it wanted.
+        Err(failed) if !is_gone(&failed) => Exit::Failed.into(),
+        _ if error.use_stderr() => Exit::Usage.into(),
+        _ => Exit::Done.into(),
+    }
 }
 
 /// The audit log for backends: every event durable and provable before it is answered.

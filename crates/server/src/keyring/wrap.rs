@@ -24,16 +24,6 @@ const VERSION: u8 = 1;
 /// Bytes of a wrapped 32-byte key.
 const WRAPPED_BYTES: usize = 1 + 16 + 12 + 32 + 16;
 
-/// A sort of key blob as the ledger keeps them beside the records (`ledger::KeyBlob::kind`).
-pub(crate) mod blob {
-    /// The tenant's durable KEK, wrapped by the root key: `id 16 || wrapped`.
-    pub(crate) const DURABLE_KEK: u8 = 1;
-    /// The tenant's ledger key, wrapped by its durable KEK.
-    pub(crate) const LEDGER_KEY: u8 = 2;
-    /// A salt block: its 32-byte secret as it is.
-    pub(crate) const SALT_BLOCK: u8 = 3;
-}
-
 /// The key above all others of a store.
 pub(crate) struct RootKey {
     id: [u8; 16],

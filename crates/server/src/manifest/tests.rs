@@ -32,7 +32,7 @@ fn a_survey_signs_opens_and_shows_what_changed() {
     let manifest = Manifest { store: store(), files: survey(root).expect("a survey") };
     let paths: Vec<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["control.db", "ledger/wal/00000000000000000001.log"]);
-    let signed = manifest.sign(&key("st/system", 1));
+    let signed = manifest.sign(&key("st/system", 1)).expect("few files");
     let opened = Manifest::open(&signed, key("st/system", 1).verifier()).expect("a good note");
     assert_eq!(opened, manifest);
     assert_eq!(opened.differences(&survey(root).expect("a survey")), []);
@@ -52,7 +52,7 @@ fn a_survey_signs_opens_and_shows_what_changed() {
 #[test]
 fn other_keys_and_changed_notes_are_refused() {
     let manifest = Manifest { store: store(), files: Vec::new() };
-    let signed = manifest.sign(&key("st/system", 1));
+    let signed = manifest.sign(&key("st/system", 1)).expect("few files");
     for other in [key("st/system", 2), key("st/default", 1)] {
         assert_eq!(Manifest::open(&signed, other.verifier()), Err(ManifestError::Unsigned));
     }

@@ -1,0 +1,321 @@
+//! `POST /v1/events`: from a request's bytes to one verdict an item.
+//!
+//! ```text
+//! terms -> body -> split -> seal (records and rows) -> room -> append -> settle -> answer
+//! ```
+//!
+//! INVARIANT (I1): nothing is answered `committed` before the ledger has said `Done`. INVARIANT (I7): every item gets one
+//! verdict, and what leaves no record is counted. Refuses to judge an event itself: `pipeline` does.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
+use event::canonical::Context;
+use event::code::Code;
+use event::ids::{Instance, ProducerId, Seq};
+use lake::rows::RowsBuilder;
+use ledger::{Append, Class, Done, Item, ItemAnswer, Refusal, Source, StreamId};
+use pipeline::batch::{self, Place, Request, Salts, Sealed};
+use pipeline::decode::{self, Media, Shape};
+use pipeline::verdict::{Counts, ItemResult};
+use tlog::Index;
+
+use super::problem::Problem;
+use super::{Caller, Gate, body, opened, proofs};
+use crate::app::App;
+use crate::intake::Travelling;
+use crate::tenants::Tenant;
+
+/// How many items are neither committed nor duplicate.
+const REJECTED: HeaderName = HeaderName::from_static("indelible-rejected");
+/// Characters of `Indelible-Mapping`.
+const MAPPING_CHARS_MAX: usize = 64;
+
+/// What a request's headers say about its items.
+#[derive(Debug)]
+struct Terms {
+    media: Media,
+    stream: Option<(Instance, Seq)>,
+    mapping: Option<String>,
+    receipt: Wish,
+}
+
+/// Whether a receipt comes with the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Receipt,
+    Nothing,
+}
+
+/// Who sends, and from where.
+struct Sender<'a> {
+    tenant: &'a Tenant,
+    producer: &'a ProducerId,
+    credential: &'a str,
+    peer_ip: String,
+}
+
+/// A request that is ready to be appended.
+struct Prepared {
+    sealed: Sealed,
+    append: Append,
+    rows: lake::Rows,
+}
+
+/// The request, answered.
+pub(super) async fn post(
+    State(gate): State<Arc<Gate>>,
+    Extension(caller): Extension<Caller>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Result<Response, Problem> {
+    let app = opened(&gate)?;
+    let terms = terms(&headers)?;
+    if gate.is_stopping() {
+        return Err(Problem::new(Code::Stopping, "the server takes no more events"));
+    }
+    let tenant = app.tenants.find(caller.tenant());
+    let tenant = tenant.ok_or_else(|| Problem::internal("a key of a tenant that is not open"))?;
+    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let charged = body::read(&headers, sent, &app.budget, deadline).await?;
+    let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
+    let sender = Sender {
+        tenant: &tenant,
+        producer: caller.producer()?,
+        credential: &caller.credential,
+        peer_ip: peer.ip().to_canonical().to_string(),
+    };
+    let items = &split.items[..];
+    let prepared = prepare(&app, &sender, &terms, items)?;
+    let (results, made) = append(&app, &tenant, prepared, items).await?;
+    app.accounts.count((&tenant.id, sender.producer), &results, made.clone());
+    app.metrics.items(Counts::of(&results), charged.bytes.len());
+    let receipt = match terms.receipt {
+        Wish::Receipt if !made.is_empty() => {
+            Some(proofs::receipt_of(&app, &tenant, made, &|_| true)?)
+        }
+        _ => None,
+    };
+    Ok(answer(&tenant, split.shape, &results, receipt.as_deref()))
+}
+
+/// Reads the headers.
+fn terms(headers: &HeaderMap) -> Result<Terms, Problem> {
+    let text = |name: &str| -> Result<Option<&str>, Problem> {
+        let value = headers.get(name).map(|value| value.to_str());
+        value.transpose().map_err(|_| wrong(format!("`{name}` is not printable ASCII")))
+    };
+    let media = text("content-type")?.and_then(Media::from_content_type);
+    let unsupported =
+        || Problem::new(Code::UnsupportedMediaType, "`Content-Type` names no form of events");
+    let media = media.ok_or_else(unsupported)?;
+    let stream = match (text("indelible-instance")?, text("indelible-seq")?) {
+        (None, None) => None,
+        (Some(instance), Some(seq)) => {
+            let instance = Instance::parse(instance)
+                .map_err(|_| wrong("`Indelible-Instance` is not 32 hexadecimal digits"))?;
+            let seq = seq.parse().ok().filter(|seq| (1..=batch::SEQ_MAX).contains(seq));
+            let seq =
+                seq.ok_or_else(|| wrong("`Indelible-Seq` is no number from 1 to 2^53 - 1"))?;
+            Some((instance, Seq(seq)))
+        }
+        _ => return Err(wrong("`Indelible-Instance` and `Indelible-Seq` go together")),
+    };
+    let mapping = text("indelible-mapping")?.map(mapping).transpose()?;
+    let prefers = |value: &HeaderValue| {
+        let words = value.to_str().unwrap_or_default().split(',');
+        words.map(str::trim).any(|word| word.eq_ignore_ascii_case("receipt"))
+    };
+    let receipt = match headers.get_all("prefer").iter().any(prefers) {
+        true => Wish::Receipt,
+        false => Wish::Nothing,
+    };
+    Ok(Terms { media, stream, mapping, receipt })
+}
+
+/// `name/version` of a mapping, kept as said by the producer.
+fn mapping(text: &str) -> Result<String, Problem> {
+    let is_word = |word: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !word.is_empty() && word.bytes().all(is_plain)
+    };
+    let is_mapping =
+        text.split_once('/').is_some_and(|(name, version)| is_word(name) && is_word(version));
+    if is_mapping && text.len() <= MAPPING_CHARS_MAX {
+        return Ok(text.to_owned());
+    }
+    Err(wrong("`Indelible-Mapping` is not `name/version`"))
+}
+
+/// Seals the items into records, with rows beside them.
+fn prepare(
+    app: &App,
+    sender: &Sender<'_>,
+    terms: &Terms,
+    items: &[&[u8]],
+) -> Result<Prepared, Problem> {
+    let tenant = sender.tenant;
+    let place = match terms.stream {
+        None => None,
+        Some((instance, first)) => {
+            let place = Place::new(instance, first, items.len());
+            Some(place.ok_or_else(|| wrong("the numbers of the request pass 2^53 - 1"))?)
+        }
+    };
+    let context = Context {
+        tenant: &tenant.id,
+        producer: sender.producer,
+        mapping: terms.mapping.as_deref(),
+        peer_ip: Some(&sender.peer_ip),
+        credential: Some(sender.credential),
+    };
+    let request = Request { context, stream: place, steps: &tenant.steps };
+    let reserved = app.salts.reserve(&tenant.id, items.len(), app.clock.monotonic_ns());
+    let salts = Salts { sealer: &tenant.sealer, slots: reserved.slots() };
+    let mut rows = RowsBuilder::new();
+    let mut draw = || app.draw_id();
+    let sealed = batch::seal(items, &request, &salts, &mut draw, &mut |event, stamps| {
+        rows.push(event, stamps)
+    });
+    let mut sealed = sealed.map_err(Problem::internal)?;
+    let records = std::mem::take(&mut sealed.records).into_iter();
+    let items: Vec<Item> = records
+        .map(|record| Item {
+            kind: record.kind,
+            root: record.root,
+            payload: record.payload,
+            id: record.id,
+        })
+        .collect();
+    let stream = |instance| StreamId { producer: sender.producer.clone(), instance };
+    let source = match terms.stream {
+        Some((instance, first)) => Source::Stream { stream: stream(instance), first },
+        None => Source::Loose { producer: Some(sender.producer.clone()) },
+    };
+    let append = Append {
+        tenant: tenant.id.clone(),
+        source,
+        packed: ledger::frame::pack(&items),
+        items,
+        keys: tenant.blobs.iter().cloned().chain(reserved.blobs()).collect(),
+        class: Class::Ordinary,
+    };
+    Ok(Prepared { sealed, append, rows: rows.finish() })
+}
+
+/// Appends what was prepared and gives each item its verdict, with the indices that were made.
+async fn append(
+    app: &App,
+    tenant: &Tenant,
+    prepared: Prepared,
+    items: &[&[u8]],
+) -> Result<(Vec<ItemResult>, Range<u64>), Problem> {
+    let Prepared { sealed, append, rows } = prepared;
+    let done = if append.items.is_empty() {
+        None
+    } else {
+        let room = app.shipped.hot.reserve(rows.bytes());
+        let room = Some(room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))?);
+        let answer = app.intake.append(append, Travelling { rows, room }).await;
+        let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
+        Some(settled(answer.map_err(closed)?)?)
+    };
+    let (answers, made) = done.as_ref().map_or((Vec::new(), 0..0), answers);
+    let mut stored = |index| match app.reader.record(&tenant.id, Index(index)) {
+        Ok(record) => Ok(record.map(|record| record.payload)),
+        Err(ledger::Error::Lost { .. }) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let results = sealed.settle(items, &answers, &mut stored).map_err(Problem::internal)?;
+    Ok((results, made))
+}
+
+/// The ledger's answer, or the problem that it is.
+pub(super) fn settled(answer: ledger::Answer) -> Result<Done, Problem> {
+    let code = match answer {
+        ledger::Answer::Done(done) => return Ok(done),
+        ledger::Answer::SequenceGap { expected } => {
+            let detail = format!("the stream goes on with number {expected}");
+            return Err(Problem::new(Code::SequenceGap, detail).with("expected", expected.0));
+        }
+        ledger::Answer::Poisoned => Code::DiskFault,
+        ledger::Answer::Refused(Refusal::DiskFull) => Code::DiskFull,
+        ledger::Answer::Refused(Refusal::ClockUnsane) => Code::ClockUnsane,
+        ledger::Answer::Refused(Refusal::StreamsFull) => Code::StreamsFull,
+        ledger::Answer::Refused(Refusal::Stopping) => Code::Stopping,
+        ledger::Answer::Refused(Refusal::Invalid) => {
+            return Err(Problem::internal("the ledger was asked for something that it never does"));
+        }
+    };
+    Err(Problem::new(code, "the ledger did not take the request"))
+}
+
+/// The ledger's answers as settling takes them, and the indices that were made.
+fn answers(done: &Done) -> (Vec<batch::Answer>, Range<u64>) {
+    let mut made: Option<Range<u64>> = None;
+    let mut answers = Vec::with_capacity(done.items.len());
+    for item in &done.items {
+        answers.push(match item {
+            ItemAnswer::Committed { index } => {
+                // INVARIANT (I3): what one request makes lies next to each other.
+                made = Some(made.map_or(index.0..index.0 + 1, |made| made.start..index.0 + 1));
+                batch::Answer::Committed { index: index.0 }
+            }
+            ItemAnswer::Seen { index } => batch::Answer::Seen { index: index.0 },
+        });
+    }
+    (answers, made.unwrap_or(0..0))
+}
+
+/// The answer's status, headers and body.
+fn answer(
+    tenant: &Tenant,
+    shape: Shape,
+    results: &[ItemResult],
+    receipt: Option<&str>,
+) -> Response {
+    let not_clean = Counts::of(results).not_clean();
+    let status = match (shape, results) {
+        (Shape::One, [only]) => only.status_alone(),
+        _ if not_clean == 0 => 200,
+        _ => 207,
+    };
+    let mut out = Vec::with_capacity(64 + results.len() * 96);
+    out.extend_from_slice(b"{\"tenant\":\"");
+    out.extend_from_slice(tenant.id.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"results\":[");
+    for (position, result) in results.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        result.write_json(&mut out);
+    }
+    out.push(b']');
+    if let Some(receipt) = receipt {
+        out.extend_from_slice(b",\"receipt\":");
+        out.extend_from_slice(receipt.trim_end().as_bytes());
+    }
+    out.extend_from_slice(b"}\n");
+    let mut response = super::json(status, out);
+    if status == 207 {
+        response.headers_mut().insert(REJECTED, HeaderValue::from(not_clean));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A request that could not be split.
+fn refused(refusal: decode::Refusal) -> Problem {
+    Problem::new(refusal.code, refusal.detail).status(refusal.status)
+}
+
+fn wrong(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(Code::InvalidRequest, detail)
+}

@@ -1,0 +1,154 @@
+//! Streams from outside: what became of a number, gaps that a producer declares, and every stream at a glance.
+//!
+//! Promises: a declared gap is one record, durable before it is answered. Refuses a gap in a stream of another producer.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use event::code::Code;
+use event::ids::{Instance, ProducerId, Seq};
+use event::record::Record;
+use event::system::{self, SystemKind};
+use indelible_client::wire;
+use ledger::{Class, ItemAnswer, Source, StreamId};
+use pipeline::batch::SEQ_MAX;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::{Caller, Gate, body, ingest, json as json_response, opened, proofs};
+
+/// Characters of the reason of a gap.
+const REASON_CHARS_MAX: usize = 1000;
+
+/// `GET /v1/streams/{producer}/{instance}/{seq}`.
+pub(super) async fn number(
+    State(gate): State<Arc<Gate>>,
+    Extension(caller): Extension<Caller>,
+    Path((producer, instance, seq)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let app = opened(&gate)?;
+    let stream = stream(&producer, &instance)?;
+    caller.sent_by(Some(&stream.producer))?;
+    let tenant = proofs::tenant_of(&app, &caller)?;
+    let seq = seq.parse().ok().filter(|seq| (1..=SEQ_MAX).contains(seq)).map(Seq);
+    let seq = seq.ok_or_else(|| wrong("the number is none from 1 to 2^53 - 1"))?;
+    let next = app.reader.next_seq(&tenant.id, &stream).unwrap_or(Seq(1));
+    let none = || {
+        let detail = "the stream has not come to this number";
+        Problem::new(Code::NotFound, detail).with("next", next.0)
+    };
+    let index = app.reader.index_of(&tenant.id, &stream, seq).ok_or_else(none)?;
+    let stored =
+        app.reader.record(&tenant.id, index).map_err(Problem::internal)?.ok_or_else(none)?;
+    let record = Record::decode(&stored.payload).map_err(Problem::internal)?;
+    let (event, stamps) = (record.event(), record.stamps());
+    let (event, stamps) = (event.map_err(Problem::internal)?, stamps.map_err(Problem::internal)?);
+    let status = match event.schema.as_deref().and_then(SystemKind::of_schema) {
+        None => "committed",
+        Some(SystemKind::DeadLetter) => "dead_lettered",
+        Some(SystemKind::Refused) => "rejected",
+        Some(kind) => kind.as_str(),
+    };
+    let code =
+        event.attrs.iter().find(|(key, _)| key == "code").and_then(|(_, code)| code.as_str());
+    let answer = json!({
+        "producer": stream.producer.as_str(),
+        "instance": stream.instance.to_string(),
+        "seq": seq.0,
+        "status": status,
+        "id": stamps.event_id(&event).map(|id| id.to_string()),
+        "index": index.0,
+        "received_at": stored.entry.received_at.to_string(),
+        "code": code.filter(|_| status != "committed"),
+        "next": next.0,
+    });
+    Ok(json_response(200, answer.to_string()))
+}
+
+/// `POST /v1/streams/{producer}/{instance}/lost`.
+pub(super) async fn lost(
+    State(gate): State<Arc<Gate>>,
+    Extension(caller): Extension<Caller>,
+    Path((producer, instance)): Path<(String, String)>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Result<Response, Problem> {
+    let app = opened(&gate)?;
+    let stream = stream(&producer, &instance)?;
+    if caller.producer()? != &stream.producer {
+        return Err(Problem::new(Code::Forbidden, "the stream is another producer's"));
+    }
+    let tenant = proofs::tenant_of(&app, &caller)?;
+    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let charged = body::read(&headers, sent, &app.budget, deadline).await?;
+    let asked: wire::Lost = serde_json::from_slice(&charged.bytes)
+        .map_err(|error| wrong(format!("the body is no declaration of a gap: {error}")))?;
+    let (from, to) = (Seq(asked.from), Seq(asked.to));
+    if from.0 < 1 || to < from || to.0 > SEQ_MAX {
+        return Err(wrong("`from` and `to` are no range of numbers from 1 to 2^53 - 1"));
+    }
+    if asked.reason.is_empty() || asked.reason.chars().count() > REASON_CHARS_MAX {
+        return Err(wrong(format!("`reason` has 1 to {REASON_CHARS_MAX} characters")));
+    }
+    let gap = system::Gap {
+        producer: &stream.producer,
+        instance: stream.instance,
+        from,
+        to,
+        reason: &asked.reason,
+    };
+    let record = system::gap(&tenant.id, app.draw_id(), &gap);
+    let source = Source::Gap { stream: stream.clone(), from, to };
+    let (mut append, rows) = app.system_append(&tenant, &[record], source);
+    append.class = Class::Ordinary;
+    let answer = app.intake.append(append, rows).await;
+    let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
+    let done = ingest::settled(answer.map_err(closed)?)?;
+    let index = done.items.first().map(|item| match item {
+        ItemAnswer::Committed { index } | ItemAnswer::Seen { index } => index.0,
+    });
+    Ok(json_response(
+        200,
+        json!({ "status": "gap", "index": index, "from": from.0, "to": to.0 }).to_string(),
+    ))
+}
+
+/// `GET /v1/producers`.
+pub(super) async fn producers(
+    State(gate): State<Arc<Gate>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
+    let app = opened(&gate)?;
+    let streams = app.reader.streams(caller.tenant());
+    let listed: Vec<Value> = streams
+        .iter()
+        .map(|facts| {
+            let gaps = facts.gaps.iter();
+            let gaps: Vec<Value> = gaps
+                .map(|gap| json!({ "from": gap.from.0, "to": gap.to.0, "index": gap.index.0 }))
+                .collect();
+            json!({
+                "producer": facts.stream.producer.as_str(),
+                "instance": facts.stream.instance.to_string(),
+                "next": facts.next.0,
+                "last_seen": facts.last_received_at.to_string(),
+                "gaps": gaps,
+            })
+        })
+        .collect();
+    Ok(json_response(200, json!({ "producers": listed }).to_string()))
+}
+
+fn stream(producer: &str, instance: &str) -> Result<StreamId, Problem> {
+    let producer = ProducerId::parse(producer).map_err(|error| wrong(error.to_string()))?;
+    let instance = Instance::parse(instance).map_err(|error| wrong(error.to_string()))?;
+    Ok(StreamId { producer, instance })
+}
+
+fn wrong(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(Code::InvalidRequest, detail)
+}

@@ -1,0 +1,300 @@
+//! From what lies on disk to a ledger that is open and rows that can be asked for.
+//!
+//! ```text
+//! survey (reads only) -> MANIFEST fits? -> open (owner frame) -> MANIFEST removed -> hot rows
+//! settle: losses without a record, acts of this start -> records
+//! ```
+//!
+//! Promises: damage is named and refused with exit code 10 before a byte is written; a damaged payload is a recorded loss
+//! and the server starts. Refuses to repair: that is `indelible repair wal`, by a person.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use event::event::Members;
+use event::ids::TenantId;
+use event::json::Value;
+use event::system::{self, SystemRecord};
+use lake::Hot;
+use ledger::disk::RealDisk;
+use ledger::{Lost, LostPart, Now, Options, Reader, Survey, Writer};
+
+use crate::app::{App, NotRecorded};
+use crate::cli::exit::Failure;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::control::{ApiKey, State};
+use crate::http::Gate;
+use crate::manifest::{self, Difference, Manifest};
+use crate::run::ClockWord;
+use crate::ship::LostRange;
+use crate::store::Store;
+use crate::{failures, keyring, ship, tenants};
+
+/// Bytes of `MANIFEST` that are read: no more than a signed note has.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+/// The clock, and whether a person vouches for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
+    pub(crate) clock: Clock,
+    pub(crate) word: ClockWord,
+}
+
+impl Clocks {
+    fn now(self) -> Now {
+        Now { wall: self.clock.wall(), monotonic_ns: self.clock.monotonic_ns() }
+    }
+}
+
+/// An open ledger and the rows of it.
+pub(crate) struct Recovered {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) hot: Arc<Hot>,
+    pub(crate) started: Started,
+}
+
+/// What this start found and did, to be told and put on record.
+pub(crate) struct Started {
+    pub(crate) ledger: ledger::Recovered,
+    /// Losses that no record speaks of yet.
+    unrecorded: Vec<Lost>,
+    word: ClockWord,
+}
+
+/// Recovers the ledger of an owned store and loads its rows.
+pub(crate) fn open(
+    store: &Store,
+    config: &Config,
+    clocks: Clocks,
+    gate: &Gate,
+) -> Result<Recovered, Failure> {
+    gate.phase("ledger", 1);
+    let mut options = Options::new(store.control.store().clone(), keyring::random());
+    options.wal_file_bytes = config.wal_file_bytes;
+    let disk = Arc::new(RealDisk::new(&store.folder));
+    let survey = ledger::survey(disk, options).map_err(|error| failures::ledger(&error))?;
+    check_state(store, &survey)?;
+    check_manifest(store, &survey)?;
+    let opened = survey.open(clocks.now());
+    let (mut writer, reader, found) = opened.map_err(|error| failures::ledger(&error))?;
+    remove_manifest(&store.folder)?;
+    store.control.mark_opened().map_err(|error| failures::control(&error))?;
+    if clocks.word == ClockWord::Accepted {
+        writer.accept_clock(clocks.now());
+    }
+    for tenant in store.tenants.all() {
+        let key = store.keyring.checkpoint_key(&tenant.id);
+        reader.install_signer(&tenant.id, key.map_err(|error| failures::keys(&error))?);
+    }
+    tell(&found);
+    let hot = Arc::new(Hot::new(config.hot_bytes_max));
+    let recorded = load(store, &reader, &hot, gate)?;
+    let is_new = |lost: &&Lost| !recorded.iter().any(|range| range.covers(lost));
+    let unrecorded = found.lost.iter().filter(is_new).cloned().collect();
+    let started = Started { ledger: found, unrecorded, word: clocks.word };
+    Ok(Recovered { writer, reader, hot, started })
+}
+
+/// A ledger that is gone is damage, unless there never was one.
+fn check_state(store: &Store, survey: &Survey) -> Result<(), Failure> {
+    if survey.is_new() && store.state == State::Opened {
+        return Err(failures::damaged("`ledger/wal` is empty, and the store was opened before"));
+    }
+    Ok(())
+}
+
+/// INVARIANT (I12): after a clean stop every file is there as the signed `MANIFEST` lists it, by name and length; `verify
+/// store` compares the bytes too.
+fn check_manifest(store: &Store, survey: &Survey) -> Result<(), Failure> {
+    let path = store.folder.join(manifest::FILE);
+    if !path.exists() {
+        return match survey.ends_in_stop() {
+            true => {
+                Err(failures::damaged("`MANIFEST` is missing, and the log ends in a clean stop"))
+            }
+            false => Ok(()),
+        };
+    }
+    let key = store.keyring.checkpoint_key(&tenants::system());
+    let key = key.map_err(|error| failures::keys(&error))?;
+    let note = read(&path).map_err(|error| failures::file(manifest::FILE, &error))?;
+    let listed = Manifest::open(&note, key.verifier());
+    let listed = listed.map_err(|error| failures::damaged(&error.to_string()))?;
+    if survey.ends_in_stop() {
+        return compare(store, &listed);
+    }
+    let plan = survey.unfinished_stop().map_err(|error| failures::ledger(&error))?;
+    let is_planned = plan.is_some_and(|plan| {
+        let fits = |file: &&manifest::FileEntry| {
+            file.path == plan.path && file.size == plan.bytes && file.sha256 == plan.sha256
+        };
+        listed.files.iter().any(|file| fits(&file))
+    });
+    match is_planned || has_newer_log(&store.folder, &listed) {
+        true => Ok(()),
+        false => Err(failures::damaged(
+            "`MANIFEST` lists a log that ends in a clean stop, and this one does not",
+        )),
+    }
+}
+
+/// Whether the log went on in a file that the manifest does not know: a start that was broken off before it removed it.
+fn has_newer_log(folder: &Path, listed: &Manifest) -> bool {
+    let last = listed.files.iter().rev().find(|file| file.path.starts_with("ledger/wal/"));
+    let files = manifest::list(folder).unwrap_or_default();
+    let mut logs = files.iter().filter(|path| path.starts_with("ledger/wal/"));
+    logs.any(|path| last.is_none_or(|last| *path > last.path))
+}
+
+/// Names and lengths against the manifest.
+fn compare(store: &Store, listed: &Manifest) -> Result<(), Failure> {
+    let mut found = Vec::new();
+    for path in manifest::list(&store.folder).map_err(|error| failures::io(&error))? {
+        let size = std::fs::metadata(store.folder.join(&path)).map(|file| file.len());
+        let size = size.map_err(|error| failures::file(&path, &error))?;
+        // The hash is taken as listed: comparing it is the work of `verify store`.
+        let same = listed.files.iter().find(|file| file.path == path);
+        let sha256 = same.map_or([0; 32], |file| file.sha256);
+        found.push(manifest::FileEntry { path, size, sha256 });
+    }
+    for difference in listed.differences(&found) {
+        match difference {
+            Difference::Missing { path } => {
+                return Err(failures::damaged(&format!("`{path}` is missing since the last stop")));
+            }
+            Difference::Changed { path } => {
+                return Err(failures::damaged(&format!(
+                    "`{path}` has another length than at the last stop"
+                )));
+            }
+            Difference::Unlisted { path } => {
+                tracing::warn!(%path, "a file that was not there at the last stop");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// From the owner frame on an old manifest counts for nothing.
+fn remove_manifest(folder: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(folder.join(manifest::FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(failures::file(manifest::FILE, &error));
+        }
+        _ => {}
+    }
+    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| failures::io(&error))
+}
+
+/// Loads every tenant's rows; returns the losses that records speak of.
+fn load(store: &Store, reader: &Reader, hot: &Hot, gate: &Gate) -> Result<Vec<LostRange>, Failure> {
+    let due = store.tenants.all().iter().map(|tenant| reader.head(&tenant.id).size.0).sum();
+    gate.phase("rows", due);
+    let (mut before, mut recorded) = (0, Vec::new());
+    for tenant in store.tenants.all() {
+        let progress = |done| gate.done(before + done);
+        let found = ship::load(reader, hot, &tenant.id, &progress);
+        recorded.extend(found.map_err(|error| failures::damaged(&error.to_string()))?);
+        before += reader.head(&tenant.id).size.0;
+    }
+    Ok(recorded)
+}
+
+/// Puts on record what this start found and did: the store's making, losses, a clock that a person vouched for.
+pub(crate) async fn settle(app: &App, started: &Started) -> Result<(), NotRecorded> {
+    if started.ledger.created {
+        let about = vec![
+            ("store".into(), Value::text(app.control.store().as_str())),
+            ("tenants".into(), Value::text(names(app))),
+            ("keys".into(), Value::text(lookups(app))),
+        ];
+        record_act(app, "store_created", about).await?;
+    }
+    for lost in &started.unrecorded {
+        record_loss(app, lost).await?;
+    }
+    if started.word == ClockWord::Accepted {
+        let about = vec![("wall".into(), Value::text(app.clock.wall().to_string()))];
+        record_act(app, "clock_accepted", about).await?;
+    }
+    Ok(())
+}
+
+/// Puts a new API key on record in the ledger of its tenant.
+pub(crate) async fn record_key(app: &App, key: &ApiKey) -> Result<(), NotRecorded> {
+    let tenant = &key.principal.tenant;
+    let about = vec![
+        ("key".into(), Value::text(key.lookup.clone())),
+        ("scopes".into(), Value::text(key.principal.scopes.to_string())),
+        ("by".into(), Value::text("serve")),
+    ];
+    let record = system::system(tenant, app.draw_id(), "key_created", about);
+    append(app, tenant, record).await
+}
+
+async fn record_act(app: &App, act: &str, about: Members<'_>) -> Result<(), NotRecorded> {
+    let tenant = tenants::system();
+    let record = system::system(&tenant, app.draw_id(), act, about);
+    append(app, &tenant, record).await
+}
+
+async fn record_loss(app: &App, lost: &Lost) -> Result<(), NotRecorded> {
+    let records = &lost.records;
+    let range = (records.first.0, records.end.0.saturating_sub(1));
+    let what = match lost.part {
+        LostPart::Payload => "the payload",
+        LostPart::Keys => "the keys that came with it",
+    };
+    let reason = format!("{what} was damaged in `{}` at byte {}", lost.file, lost.offset);
+    let record = system::loss(&records.tenant, app.draw_id(), range, &reason);
+    append(app, &records.tenant, record).await
+}
+
+async fn append(app: &App, tenant: &TenantId, record: SystemRecord<'_>) -> Result<(), NotRecorded> {
+    let missing = || NotRecorded { why: format!("`{tenant}` is no tenant"), answer: None };
+    let open = app.tenants.find(tenant).ok_or_else(missing)?;
+    app.record(&open, &[record]).await.map(drop)
+}
+
+/// Says what was found.
+fn tell(found: &ledger::Recovered) {
+    let ledger::Recovered { records, sections, wal_files, cut_bytes, clean_stop, .. } = *found;
+    tracing::info!(records, sections, wal_files, cut_bytes, clean_stop, "the ledger is open");
+    for lost in &found.lost {
+        tracing::warn!(%lost, "records are lost, the rest is not");
+    }
+    for file in &found.quarantined {
+        tracing::warn!(%file, "a file that is not ours was moved to quarantine");
+    }
+    match found.clock {
+        ledger::ClockFinding::Sane => {}
+        ledger::ClockFinding::FarAhead => {
+            tracing::warn!("the clock is more than a day ahead of the last record");
+        }
+        ledger::ClockFinding::Behind => {
+            tracing::error!(
+                "the clock is behind the last record: set it, or start with --accept-clock"
+            );
+        }
+    }
+}
+
+fn names(app: &App) -> String {
+    let names: Vec<String> = app.tenants.all().iter().map(|tenant| tenant.id.to_string()).collect();
+    names.join(",")
+}
+
+fn lookups(app: &App) -> String {
+    let lookups: Vec<String> = app.control.keys().into_iter().map(|key| key.lookup).collect();
+    lookups.join(",")
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MANIFEST_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}

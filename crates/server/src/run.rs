@@ -1,0 +1,360 @@
+//! The server from start to stop: every stage in the order of an event's journey.
+//!
+//! ```text
+//! store     look, keys, lock, control.db        store.rs
+//! listen    /livez from here on                 http/listen.rs, http/gate.rs
+//! recover   survey, MANIFEST, ledger, hot rows  recovery.rs
+//! stages    ship, ledger thread, keeper         ship.rs intake.rs keeper.rs
+//! records   losses, acts of this start          recovery.rs
+//! handouts  client.json, auth-header            handout.rs
+//! open      ready
+//! stop      intake, drain, counts, ledger, MANIFEST, stop frame
+//! ```
+//!
+//! Promises: nothing is served before everything is there; the stop is the same list backwards. After a disk fault the
+//! process ends with 70 and nothing is acknowledged any more.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger::{Now, Writer};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::accounts::Accounts;
+use crate::app::{App, Queries};
+use crate::budget::Budget;
+use crate::cli::exit::{Exit, Failure};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, Gate};
+use crate::intake::{self, LedgerThread};
+use crate::manifest::{self, Manifest};
+use crate::metrics::Metrics;
+use crate::recovery::{self, Clocks, Recovered};
+use crate::salts::Salts;
+use crate::store::{self, Store};
+use crate::{failures, handout, keeper, ship, tenants};
+
+/// Statements at once.
+const QUERIES_MAX: usize = 4;
+/// Threads of the query runtime.
+const QUERY_THREADS: usize = 2;
+/// How long answers of a poisoned server have to leave.
+const FAULT_DRAIN: Duration = Duration::from_secs(1);
+
+/// What `serve` was asked beyond the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClockWord {
+    /// The ledger judges the clock.
+    Judged,
+    /// A person says that the clock is right.
+    Accepted,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit, Failure> {
+    http::loopback(&config.listen).map_err(|error| failures::listen(&error))?;
+    let store =
+        store::open(&config, clock.wall()).map_err(|error| failures::store(&error, &config))?;
+    let runtime = runtime("http", None)?;
+    let gate = Arc::new(Gate::default());
+    let (stop, stopped) = watch::channel(false);
+    let (url, serving) = listen(&runtime, &config, &store, &gate, stopped)?;
+    let clocks = Clocks { clock, word };
+    let recovered = recovery::open(&store, &config, clocks, &gate)?;
+    let server = start(runtime, config, store, recovered, clocks)?;
+    let Server { runtime, .. } = &server;
+    runtime
+        .block_on(recovery::settle(&server.app, &server.started))
+        .map_err(failures::unrecorded)?;
+    hand_out(&server, &url)?;
+    server.store.lock.name_address(&url).map_err(|error| failures::file("lock", &error))?;
+    gate.open(Arc::clone(&server.app));
+    greet(&server, &url)?;
+    let mut signals =
+        runtime.block_on(async { Signals::new() }).map_err(|error| failures::io(&error))?;
+    let fault = runtime.block_on(signals.wait(server.fault.clone()));
+    tracing::info!(?fault, "stopping");
+    gate.stop();
+    let _still_there = stop.send(true);
+    finish(server, serving, signals, fault)
+}
+
+/// The running stages.
+struct Server {
+    runtime: Runtime,
+    queries: Runtime,
+    app: Arc<App>,
+    store: Owned,
+    started: recovery::Started,
+    ledger: LedgerThread,
+    ship: std::thread::JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    fault: watch::Receiver<bool>,
+}
+
+/// What stays with the run loop of the store.
+struct Owned {
+    folder: std::path::PathBuf,
+    lock: ledger::disk::StoreLock,
+    drawn: Option<store::FirstTokens>,
+}
+
+/// Why the server stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// It was told to.
+    Signal,
+    /// The disk failed.
+    DiskFault,
+}
+
+/// Starts to listen: from here on `/livez` answers.
+fn listen(
+    runtime: &Runtime,
+    config: &Config,
+    store: &Store,
+    gate: &Arc<Gate>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(String, JoinHandle<()>), Failure> {
+    let listener = runtime.block_on(http::bind(&config.listen));
+    let listener = listener.map_err(|error| failures::listen(&error))?;
+    let address = listener.local_addr().map_err(|error| failures::io(&error))?;
+    let url = format!("http://{address}");
+    store.lock.name_address(&url).map_err(|error| failures::file("lock", &error))?;
+    let limits = http::Limits {
+        header_timeout: Duration::from_millis(config.header_timeout_ms),
+        connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
+    };
+    let router = http::router(Arc::clone(gate));
+    Ok((url, runtime.spawn(http::serve(listener, router, limits, stopped))))
+}
+
+/// Starts the stages over what was recovered.
+fn start(
+    runtime: Runtime,
+    config: Config,
+    store: Store,
+    recovered: Recovered,
+    clocks: Clocks,
+) -> Result<Server, Failure> {
+    let Store { folder, lock, keyring, control, tenants, state: _, drawn } = store;
+    let Recovered { writer, reader, hot, started } = recovered;
+    let (tell, fault) = watch::channel(false);
+    let (shipper, shipped, ship) = ship::start(hot).map_err(|error| failures::io(&error))?;
+    let (intake, ledger) =
+        intake::start(writer, shipper, clocks.clock, tell).map_err(|error| failures::io(&error))?;
+    let queries = self::runtime("query", Some(QUERY_THREADS))?;
+    let app = Arc::new(App {
+        clock: clocks.clock,
+        budget: Budget::new(config.bytes_in_flight_max),
+        queries: Queries {
+            runtime: queries.handle().clone(),
+            slots: Arc::new(Semaphore::new(QUERIES_MAX)),
+            spill_dir: std::env::temp_dir(),
+        },
+        config,
+        keyring,
+        control,
+        tenants,
+        salts: Salts::default(),
+        intake,
+        reader,
+        shipped,
+        accounts: Accounts::default(),
+        metrics: Metrics::new(),
+    });
+    let keeper = runtime.spawn(keeper::run(Arc::clone(&app)));
+    let store = Owned { folder, lock, drawn };
+    Ok(Server { runtime, queries, app, store, started, ledger, ship, keeper, fault })
+}
+
+/// Writes the files for local clients.
+fn hand_out(server: &Server, url: &str) -> Result<(), Failure> {
+    let Server { app, store, .. } = server;
+    let client = store.folder.join("client.json");
+    let admin = app.keyring.folder().join("admin.json");
+    let now = app.clock.wall();
+    let local = match (&store.drawn, handout::kept(&client, &app.control)) {
+        (Some(first), _) => first.local.clone(),
+        (None, Some(token)) => token,
+        (None, None) => redraw(server, store::draw_local(now))?,
+    };
+    let administrator = match (&store.drawn, handout::kept(&admin, &app.control)) {
+        (Some(first), _) => first.admin.clone(),
+        (None, Some(token)) => token,
+        (None, None) => redraw(server, store::draw_admin(now))?,
+    };
+    let header = store.folder.join("auth-header");
+    handout::write_header(&header, &local)
+        .map_err(|error| failures::file("auth-header", &error))?;
+    let client_of = |tenant: event::ids::TenantId,
+                     token: String|
+     -> Result<handout::Handout, Failure> {
+        let key = app.keyring.checkpoint_key(&tenant).map_err(|error| failures::keys(&error))?;
+        let checkpoint_keys = vec![key.verifier().to_string()];
+        Ok(handout::Handout {
+            url: url.to_owned(),
+            token,
+            tenant: tenant.to_string(),
+            checkpoint_keys,
+        })
+    };
+    let written = handout::write(&admin, &client_of(tenants::system(), administrator)?);
+    written.map_err(|error| failures::file("admin.json", &error))?;
+    let written = handout::write(&client, &client_of(store::default_tenant(), local)?);
+    written.map_err(|error| failures::file("client.json", &error))
+}
+
+/// Takes in a token that replaces one whose file is gone, and puts that on record.
+fn redraw(server: &Server, drawn: crate::auth::Drawn) -> Result<String, Failure> {
+    let Server { app, runtime, .. } = server;
+    runtime.block_on(recovery::record_key(app, &drawn.key)).map_err(failures::unrecorded)?;
+    app.control.add_key(&drawn.key).map_err(|error| failures::control(&error))?;
+    Ok(drawn.token)
+}
+
+/// Prints what a person wants to know at the start; `ready` is the last line.
+fn greet(server: &Server, url: &str) -> Result<(), Failure> {
+    use crate::cli::print;
+    let Server { app, store, started, .. } = server;
+    let folder = std::path::absolute(&store.folder).unwrap_or_else(|_| store.folder.clone());
+    print::data(&format!("data      {}", folder.display()))?;
+    print::data(&format!("keys      {}", app.keyring.folder().display()))?;
+    if started.ledger.created {
+        print::data(
+            "          these keys open and sign this store: back them up apart from the data",
+        )?;
+    }
+    print::data(&format!("store     {}", app.control.store()))?;
+    for tenant in app.tenants.all() {
+        print::data(&format!("tenant    {}  {} records", tenant.id, app.size(&tenant.id)))?;
+    }
+    print::data(&format!("address   {url}"))?;
+    let header = quoted(&folder.join("auth-header"));
+    let event = r#"'{"action":"user.login","actor":"ana"}'"#;
+    print::data(&format!("try       curl -H @{header} {url}/v1/events -d {event}"))?;
+    match started.ledger.created {
+        true => print::data("created")?,
+        false => print::data(&format!("opened, {} records", started.ledger.records))?,
+    }
+    print::data("ready")
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// The same list backwards.
+fn finish(
+    server: Server,
+    serving: JoinHandle<()>,
+    signals: Signals,
+    reason: Reason,
+) -> Result<Exit, Failure> {
+    let Server { runtime, queries, app, store, ledger, ship, keeper, .. } = server;
+    runtime.spawn(signals.exit_on_next());
+    let drain = match reason {
+        Reason::Signal => Duration::from_millis(app.config.drain_timeout_ms),
+        Reason::DiskFault => FAULT_DRAIN,
+    };
+    let drained = runtime.block_on(async { tokio::time::timeout(drain, serving).await });
+    if drained.is_err() {
+        tracing::warn!("requests in flight did not end in time and are cut off");
+    }
+    keeper.abort();
+    if reason == Reason::Signal {
+        runtime.block_on(keeper::account(&app));
+    }
+    let writer = ledger.stop();
+    drop(ship);
+    queries.shutdown_background();
+    let writer = writer.filter(|writer| reason == Reason::Signal && writer.poisoned().is_none());
+    let Some(writer) = writer else { return Ok(Exit::DiskFault) };
+    let stopped = stop_store(&app, &store.folder, writer);
+    drop(store.lock);
+    stopped
+}
+
+/// Makes `MANIFEST` durable with the log as it will be, then appends the stop frame.
+fn stop_store(app: &App, folder: &Path, mut writer: Writer) -> Result<Exit, Failure> {
+    let now = Now { wall: app.clock.wall(), monotonic_ns: app.clock.monotonic_ns() };
+    let plan = match writer.prepare_stop(now) {
+        Ok(plan) => plan,
+        Err(error) => return Ok(failures::disk_fault(&error)),
+    };
+    app.control.close().map_err(|error| failures::control(&error))?;
+    let mut files = manifest::survey(folder).map_err(|error| failures::file("MANIFEST", &error))?;
+    for file in files.iter_mut().filter(|file| file.path == plan.path) {
+        file.size = plan.bytes;
+        file.sha256 = plan.sha256;
+    }
+    let manifest = Manifest { store: app.control.store().clone(), files };
+    let key =
+        app.keyring.checkpoint_key(&tenants::system()).map_err(|error| failures::keys(&error))?;
+    let Some(note) = manifest.sign(&key) else {
+        tracing::warn!(
+            "the store has more files than a MANIFEST lists: this stop is left unfinished"
+        );
+        return Ok(Exit::Done);
+    };
+    let written = handout::replace(&folder.join(manifest::FILE), note.as_bytes());
+    written.map_err(|error| failures::file("MANIFEST", &error))?;
+    match writer.finish_stop() {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Ok(failures::disk_fault(&error)),
+    }
+}
+
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn wait(&mut self, mut fault: watch::Receiver<bool>) -> Reason {
+        tokio::select! {
+            () = self.next() => Reason::Signal,
+            _ = fault.wait_for(|fault| *fault) => Reason::DiskFault,
+        }
+    }
+
+    /// A second signal ends the process at once; the next start recovers.
+    async fn exit_on_next(mut self) {
+        self.next().await;
+        std::process::exit(i32::from(Exit::Failed as u8));
+    }
+}
+
+/// A runtime whose threads bear `name`; the query runtime's threads have the stack that planning needs.
+fn runtime(name: &'static str, threads: Option<usize>) -> Result<Runtime, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    builder.thread_name(name).enable_all();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads).thread_stack_size(query::limits::STACK_BYTES);
+    }
+    builder.build().map_err(|error| failures::io(&error))
+}

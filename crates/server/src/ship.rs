@@ -1,0 +1,213 @@
+//! Ship: committed rows become queryable, in index order, beside the acknowledgement.
+//!
+//! Promises: rows of one tenant arrive in the order in which the ledger gave them their indices; at start the whole tail
+//! is loaded from the ledger through the same conversion, so that recovery is the normal path. Refuses to hold back the
+//! ledger for long: its queue is bounded, and what it does is a copy of columns.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use event::canonical::System;
+use event::event::Event;
+use event::ids::TenantId;
+use event::record::Record;
+use event::system::SystemKind;
+use lake::rows::RowsBuilder;
+use lake::{Hot, Placed, Room};
+use ledger::{Lost, Reader};
+use tlog::Index;
+use tokio::sync::Notify;
+
+/// Shipments that wait; a full queue makes the ledger thread wait.
+const QUEUE: usize = 4096;
+/// Shipments that are joined into one change of a tenant's view.
+const JOINED: usize = 256;
+/// How long a query waits for rows that were acknowledged before it.
+const READ_YOUR_WRITES: Duration = Duration::from_millis(250);
+
+/// Rows on their way.
+#[derive(Debug)]
+pub(crate) struct Shipment {
+    /// Whose.
+    pub(crate) tenant: TenantId,
+    /// The rows with index and time of receipt.
+    pub(crate) placed: Placed,
+    /// What was set aside for them.
+    pub(crate) room: Option<Room>,
+}
+
+/// The way to the ship thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Shipper {
+    queue: mpsc::SyncSender<Shipment>,
+}
+
+impl Shipper {
+    /// Hands rows over. A thread that is gone is one that failed, which it has logged: queries then say so by their
+    /// coverage, and the next start loads everything.
+    pub(crate) fn send(&self, shipment: Shipment) {
+        let _gone = self.queue.send(shipment);
+    }
+}
+
+/// The hot rows, and the news that there are more.
+#[derive(Debug, Clone)]
+pub(crate) struct Shipped {
+    /// The rows.
+    pub(crate) hot: Arc<Hot>,
+    arrived: Arc<Notify>,
+}
+
+impl Shipped {
+    /// A tenant's rows once they cover `size` records, or after a moment what there is: the coverage says it.
+    pub(crate) async fn view(&self, tenant: &TenantId, size: u64) -> Arc<lake::View> {
+        let covered = async {
+            loop {
+                let arrived = self.arrived.notified();
+                let view = self.hot.view(tenant);
+                if view.to() >= size {
+                    return view;
+                }
+                arrived.await;
+            }
+        };
+        let waited = tokio::time::timeout(READ_YOUR_WRITES, covered).await;
+        waited.unwrap_or_else(|_| self.hot.view(tenant))
+    }
+}
+
+/// Starts the ship thread over `hot`. It ends when every [`Shipper`] is gone.
+pub(crate) fn start(hot: Arc<Hot>) -> std::io::Result<(Shipper, Shipped, JoinHandle<()>)> {
+    let (queue, shipments) = mpsc::sync_channel(QUEUE);
+    let arrived = Arc::new(Notify::new());
+    let shipped = Shipped { hot: Arc::clone(&hot), arrived: Arc::clone(&arrived) };
+    let work = move || run(&shipments, &hot, &arrived);
+    let thread = std::thread::Builder::new().name("ship".to_owned()).spawn(work)?;
+    Ok((Shipper { queue }, shipped, thread))
+}
+
+fn run(shipments: &mpsc::Receiver<Shipment>, hot: &Hot, arrived: &Notify) {
+    while let Ok(first) = shipments.recv() {
+        let mut next = Some(first);
+        while let Some(shipment) = next.take() {
+            let tenant = shipment.tenant;
+            let (mut placed, mut rooms) = (vec![shipment.placed], Vec::from_iter(shipment.room));
+            // Neighbours of one tenant become one change of its view.
+            while placed.len() < JOINED {
+                match shipments.try_recv() {
+                    Ok(same) if same.tenant == tenant => {
+                        placed.push(same.placed);
+                        rooms.extend(same.room);
+                    }
+                    Ok(other) => {
+                        next = Some(other);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            if let Err(error) = hot.append(&tenant, placed, rooms) {
+                tracing::error!(%error, tenant = %tenant, "rows could not be made queryable");
+            }
+            arrived.notify_waiters();
+        }
+    }
+}
+
+/// A range of records that a loss record speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LostRange {
+    tenant: TenantId,
+    first: u64,
+    last: u64,
+}
+
+impl LostRange {
+    /// Whether `lost` lies within it.
+    pub(crate) fn covers(&self, lost: &Lost) -> bool {
+        let records = &lost.records;
+        records.tenant == self.tenant
+            && self.first <= records.first.0
+            && records.end.0 <= self.last + 1
+    }
+
+    /// The range that a record speaks of, if it is a loss record.
+    fn of(tenant: &TenantId, event: &Event<'_>) -> Option<LostRange> {
+        let kind = event.schema.as_deref().and_then(SystemKind::of_schema)?;
+        let number = |name: &str| {
+            let found = event.attrs.iter().find(|(key, _)| key == name);
+            found.and_then(|(_, value)| value.as_u64())
+        };
+        let (first, last) = (number("from")?, number("to")?);
+        (kind == SystemKind::Loss).then(|| LostRange { tenant: tenant.clone(), first, last })
+    }
+}
+
+/// Loads every record of a tenant into the hot rows. Ranges whose payload is damaged become holes. Returns the losses that
+/// records speak of.
+///
+/// # Errors
+/// When the ledger cannot be read, or a record that is not damaged makes no row.
+pub(crate) fn load(
+    reader: &Reader,
+    hot: &Hot,
+    tenant: &TenantId,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<LostRange>, LoadError> {
+    hot.begin(tenant, 0);
+    let mut losses = Vec::new();
+    for section in reader.scan(tenant, Index(0)) {
+        let section = match section {
+            Ok(section) => section,
+            Err(ledger::Error::Lost { lost }) => {
+                hot.skip(tenant, lost.records.end.0);
+                continue;
+            }
+            Err(source) => return Err(LoadError::Ledger { source }),
+        };
+        let mut builder = RowsBuilder::new();
+        for (index, _, payload) in section.records() {
+            let damaged = |what: String| LoadError::Record { tenant: tenant.clone(), index, what };
+            let record = Record::decode(payload).map_err(|error| damaged(error.to_string()))?;
+            let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
+            let (event, stamps) = read.map_err(|error| damaged(error.to_string()))?;
+            builder.push(&event, &stamps);
+            if stamps.system == System::Yes {
+                losses.extend(LostRange::of(tenant, &event));
+            }
+        }
+        let placed = builder.finish().place(section.first().0, section.received_at());
+        let appended = hot.append(tenant, vec![placed], Vec::new());
+        appended.map_err(|source| LoadError::Lake { source })?;
+        progress(section.end().0);
+    }
+    Ok(losses)
+}
+
+/// Why the tail could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The ledger could not be read.
+    #[error("the ledger cannot be read back: {source}")]
+    Ledger {
+        /// Why.
+        source: ledger::Error,
+    },
+    /// A record is not what this binary writes.
+    #[error("record {index} of tenant `{tenant}` is damaged: {what}")]
+    Record {
+        /// Whose.
+        tenant: TenantId,
+        /// Which one.
+        index: Index,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The rows could not be taken in.
+    #[error("the hot rows could not be filled")]
+    Lake {
+        /// Why.
+        source: lake::Error,
+    },
+}
