@@ -5,3 +5,8 @@
 mod harness;
 
 mod cli;
+
+// The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.
+#[cfg(test)]
+#[path = "../../../event/tests/it/vectors.rs"]
+mod event_vectors;
