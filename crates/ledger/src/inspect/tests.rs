@@ -8,9 +8,9 @@ use crate::frame::{FRAME_HEAD_BYTES, TRAILER_BYTES};
 use crate::ledger::tests::{MemoryDisk, Store, loose, streamed};
 
 /// A store with several log files, a snapshot, checkpoints, a spare, and a clean stop.
-fn stopped() -> Arc<MemoryDisk> {
+fn stopped(rounds: u64) -> Arc<MemoryDisk> {
     let mut store = Store::new();
-    for round in 0..30 {
+    for round in 0..rounds {
         store.done(streamed("acme", 1 + 10 * round, 10));
         store.done(loose("beta", &[u8::try_from(round).unwrap(), 200]));
         store.now.monotonic_ns += 2_000_000_000;
@@ -34,7 +34,7 @@ fn is_bad(inspection: &Inspection) -> bool {
 #[test]
 fn a_good_store_has_no_finding() {
     let mut sections = 0;
-    let disk: Arc<dyn Disk> = stopped();
+    let disk: Arc<dyn Disk> = stopped(30);
     let inspection = inspect(&disk, Beside::Nothing, &mut |section| {
         sections += 1;
         assert_eq!(
@@ -69,7 +69,7 @@ fn assert_flip_is_found(disk: &Arc<MemoryDisk>, path: &str, bit: usize) {
 
 #[test]
 fn every_bit_of_small_files_and_of_the_outer_frames_is_found() {
-    let disk = stopped();
+    let disk = stopped(3);
     let mut paths = disk.paths("ledger/state/");
     paths.extend(disk.paths("ledger/checkpoint/"));
     for path in paths {
@@ -98,11 +98,11 @@ fn every_bit_of_small_files_and_of_the_outer_frames_is_found() {
 
 #[test]
 fn bits_of_every_log_file_are_found() {
-    let disk = stopped();
+    let disk = stopped(12);
     for path in disk.paths("ledger/wal/") {
         let end = extent(&disk.bytes(&path));
         // A prime step walks through every field of every frame sooner or later.
-        for bit in (0..end * 8).step_by(101) {
+        for bit in (0..end * 8).step_by(211) {
             assert_flip_is_found(&disk, &path, bit);
         }
     }
@@ -110,7 +110,7 @@ fn bits_of_every_log_file_are_found() {
 
 #[test]
 fn bytes_past_the_end_are_found() {
-    let disk = stopped();
+    let disk = stopped(30);
     for path in disk.paths("ledger/wal/") {
         let (end, length) = (extent(&disk.bytes(&path)), disk.bytes(&path).len());
         for place in [end, (end + length) / 2, length - 1].into_iter().filter(|at| *at < length) {
@@ -124,7 +124,7 @@ fn bytes_past_the_end_are_found() {
 
 #[test]
 fn deleted_files_and_cut_tails_are_found() {
-    let disk = stopped();
+    let disk = stopped(30);
     for path in disk.paths("ledger/wal/").into_iter().chain(["ledger/acked".to_owned()]) {
         let copy = disk.copy();
         copy.remove(&path).unwrap();
