@@ -3,6 +3,8 @@
 //! Promises: what may be asked twice is tried again until its deadline, what may not is tried once. Refuses to interpret
 //! documents: events, receipts and proofs come back byte for byte.
 
+use std::time::Duration;
+
 use event::ids::{EventId, Instance, ProducerId, Seq, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -268,11 +270,12 @@ impl Client {
         again: Again,
         accepts: impl Fn(&Reply) -> bool,
     ) -> Result<Reply, Error> {
-        let deadline = Deadline::after(std::time::Duration::from_millis(patience.total_ms));
+        let deadline = Deadline::after(Duration::from_millis(patience.total_ms));
+        let last_begin = Deadline::after(Duration::from_millis(patience.retry_ms));
         let mut tries = 0;
         let mut trace = Trace::None;
         loop {
-            let try_limit = std::time::Duration::from_millis(patience.try_ms).min(deadline.left());
+            let try_limit = Duration::from_millis(patience.try_ms).min(deadline.left());
             let (error, retry_after) = match self.exchange.once(request, try_limit) {
                 Ok(reply) if accepts(&reply) => return Ok(reply),
                 Ok(reply) => (self.refusal(&reply), reply.retry_after),
@@ -286,7 +289,8 @@ impl Client {
                 return Err(self.last(error, trace));
             }
             tries += 1;
-            match retry::pause(patience, tries, retry_after, clock::jitter(), deadline.left()) {
+            let left = deadline.left().min(last_begin.left());
+            match retry::pause(patience, tries, retry_after, clock::jitter(), left) {
                 Some(pause) => clock::wait(pause),
                 None => return Err(self.last(error, trace)),
             }

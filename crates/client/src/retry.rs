@@ -1,6 +1,6 @@
 //! When to try again, and after how long: full jitter, `Retry-After` obeyed, a deadline over all.
 //!
-//! The pause before try `n` is drawn evenly from 0 to the smaller of 30 s and 100 ms x 2^n. A server that says when to
+//! The pause before try `n` is drawn evenly from 0 to the smaller of 5 s and 100 ms x 2^n. A server that says when to
 //! come back is believed, and then the drawn part comes on top, so that clients do not return in step. Promises: a pause
 //! never passes the deadline: where it would, the call ends. Refuses to wait by itself: that is `clock`.
 
@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Patience {
     /// All tries and pauses together.
     pub total_ms: u64,
+    /// How long after the first try another may begin: a person who asks wants to hear soon that nobody is there.
+    pub retry_ms: u64,
     /// One try: connecting, sending and the answer.
     pub try_ms: u64,
     /// The pause that doubles with each try.
@@ -19,21 +21,25 @@ pub struct Patience {
 
 impl Patience {
     /// For sending events: 30 s of tries.
-    pub const SEND: Patience = Patience { total_ms: 30_000, try_ms: 15_000, pause_ms: 100 };
+    pub const SEND: Patience =
+        Patience { total_ms: 30_000, retry_ms: 30_000, try_ms: 15_000, pause_ms: 100 };
     /// For questions with small answers.
-    pub const ASK: Patience = Patience { total_ms: 10_000, try_ms: 10_000, pause_ms: 100 };
+    pub const ASK: Patience =
+        Patience { total_ms: 15_000, retry_ms: 3_000, try_ms: 15_000, pause_ms: 100 };
     /// For queries, which the server ends after 30 s.
-    pub const QUERY: Patience = Patience { total_ms: 60_000, try_ms: 60_000, pause_ms: 100 };
+    pub const QUERY: Patience =
+        Patience { total_ms: 60_000, retry_ms: 3_000, try_ms: 60_000, pause_ms: 100 };
     /// For what must not be done twice.
-    pub const ONCE: Patience = Patience { total_ms: 15_000, try_ms: 15_000, pause_ms: 100 };
+    pub const ONCE: Patience =
+        Patience { total_ms: 15_000, retry_ms: 3_000, try_ms: 15_000, pause_ms: 100 };
 }
 
 /// The longest drawn pause.
-const PAUSE_MAX_MS: u64 = 30_000;
+const PAUSE_MAX_MS: u64 = 5_000;
 
 /// The pause before the next try; `None` when it would not end before the deadline.
 ///
-/// `tries` is how many have failed, `random` any 64 bits, `left` the time until the deadline.
+/// `tries` is how many have failed, `random` any 64 bits, `left` the time until the deadline for another.
 pub(crate) fn pause(
     patience: Patience,
     tries: u32,

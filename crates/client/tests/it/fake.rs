@@ -75,7 +75,8 @@ pub(crate) fn connection(url: &str) -> Connection {
 }
 
 /// Quick enough for a test, long enough that nothing passes by being slow.
-pub(crate) const QUICK: Patience = Patience { total_ms: 5_000, try_ms: 5_000, pause_ms: 1 };
+pub(crate) const QUICK: Patience =
+    Patience { total_ms: 5_000, retry_ms: 5_000, try_ms: 5_000, pause_ms: 1 };
 
 /// An answer with a JSON body.
 pub(crate) fn json(status: &str, headers: &str, body: &str) -> Act {

@@ -103,7 +103,7 @@ fn a_gap_is_answered_at_once_with_the_number_expected() {
 #[test]
 fn silence_ends_with_may_be_stored() {
     let fake = Fake::start(vec![Act::Silence, Act::Silence]);
-    let impatient = Patience { total_ms: 60, try_ms: 20, pause_ms: 1 };
+    let impatient = Patience { total_ms: 60, retry_ms: 60, try_ms: 20, pause_ms: 1 };
     let error = fake.client().send(batch(), impatient).unwrap_err();
     assert!(matches!(error, Error::MayBeStored { .. }), "{error}");
     drop(fake);
@@ -132,9 +132,19 @@ fn nobody_there_is_unreachable_and_nothing_was_sent() {
     let url = fake.url.clone();
     fake.finish();
     let client = Client::new(&connection(&url)).unwrap();
-    let impatient = Patience { total_ms: 200, try_ms: 200, pause_ms: 1 };
+    let impatient = Patience { total_ms: 200, retry_ms: 200, try_ms: 200, pause_ms: 1 };
     let error = client.send(batch(), impatient).unwrap_err();
     assert!(matches!(&error, Error::Unreachable { url: named, .. } if *named == url), "{error}");
+}
+
+#[test]
+fn a_try_may_last_longer_than_the_time_in_which_another_begins() {
+    // The pause would end after the 1 ms in which another try may begin, though the call as a whole has seconds left.
+    let later = problem("503 Service Unavailable", "retry-after: 1\r\n", "stopping", "true");
+    let fake = Fake::start(vec![later]);
+    let patience = Patience { retry_ms: 1, ..QUICK };
+    assert!(matches!(fake.client().send(batch(), patience), Err(Error::Unavailable { .. })));
+    assert_eq!(fake.finish().len(), 1);
 }
 
 #[test]

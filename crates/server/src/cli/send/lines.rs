@@ -1,11 +1,11 @@
 //! From a file or a pipe to batches: a thread reads ahead, and a batch is what has been read when it is asked for.
 //!
-//! So a file travels in full batches, and an event that comes alone through a pipe is sent at once. Promises: memory is
-//! bounded by one batch and the queue, whatever the length of a line. Refuses to keep what could never be accepted: a
-//! line past the limit of an event is named and skipped.
+//! So a file travels in full batches, and an event that comes alone through a pipe is sent at once. Promises: at most one
+//! batch waits while another is sent, whatever the length of a line. Refuses to keep what could never be accepted: a line
+//! past the limit of an event is named and skipped.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use event::limits;
 
@@ -15,8 +15,6 @@ use super::made;
 const BATCH_EVENTS: usize = 500;
 /// Bytes of one request, after which no further event is added.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Lines that wait to be sent.
-const QUEUE_LINES: usize = 64;
 /// Bytes of a line: an event, an id drawn for it, and spare whitespace around.
 const LINE_BYTES_MAX: usize = limits::EVENT_BYTES_MAX + 4096;
 
@@ -37,11 +35,37 @@ pub(super) struct ReadBatch {
     pub(super) too_long: Vec<u64>,
 }
 
-/// Lines on their way.
+/// Lines on their way from the thread that reads them.
 #[derive(Debug)]
 pub(super) struct Lines {
-    queue: Receiver<Result<Found, String>>,
-    failed: Option<String>,
+    waiting: Arc<Waiting>,
+}
+
+/// Where the reading thread and the sending one meet.
+#[derive(Debug, Default)]
+struct Waiting {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// What has been read and not been sent.
+#[derive(Debug, Default)]
+struct State {
+    batch: ReadBatch,
+    bytes: usize,
+    /// How the reading ended, once it has.
+    end: Option<Result<(), String>>,
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        let count = self.batch.lines.len() + self.batch.too_long.len();
+        count >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batch.lines.is_empty() && self.batch.too_long.is_empty()
+    }
 }
 
 /// What stood on one line.
@@ -54,52 +78,71 @@ enum Found {
 impl Lines {
     /// Starts to read `source`.
     pub(super) fn start(source: impl Read + Send + 'static) -> Lines {
-        let (sender, queue) = sync_channel(QUEUE_LINES);
+        let waiting = Arc::new(Waiting::default());
+        let shared = Arc::clone(&waiting);
         std::thread::spawn(move || {
             let mut source = BufReader::new(source);
             let mut number = 0;
-            loop {
-                let read = match read_line(&mut source, &mut number) {
-                    Ok(Some(read)) => Ok(read),
-                    Ok(None) => return,
-                    Err(error) => Err(error),
-                };
-                let is_last = read.is_err();
-                // A receiver that is gone has no use for more.
-                if sender.send(read).is_err() || is_last {
-                    return;
+            let end = loop {
+                match read_line(&mut source, &mut number) {
+                    Ok(Some(found)) => shared.add(found),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
                 }
-            }
+            };
+            shared.lock().end = Some(end);
+            shared.changed.notify_all();
         });
-        Lines { queue, failed: None }
+        Lines { waiting }
     }
 
-    /// The lines that are there, at least one; `None` at the end.
+    /// The lines that are there, at least one; `None` at the end. A failure to read comes after what was read before it.
     pub(super) fn next_batch(&mut self) -> Option<Result<ReadBatch, String>> {
-        if let Some(error) = self.failed.take() {
-            return Some(Err(error));
-        }
-        let mut next = self.queue.recv().ok()?;
-        let (mut batch, mut bytes) = (ReadBatch::default(), 0);
-        loop {
-            match next {
-                Ok(Found::Event(line)) => {
-                    bytes += line.event.len();
-                    batch.lines.push(line);
+        let mut state = self.waiting.lock();
+        while state.is_empty() {
+            match state.end.take() {
+                None => state = self.waiting.wait(state),
+                Some(Ok(())) => {
+                    state.end = Some(Ok(()));
+                    return None;
                 }
-                Ok(Found::TooLong(number)) => batch.too_long.push(number),
-                Err(error) => {
-                    // What was read before the failure is sent first; the failure is met at the next call.
-                    self.failed = Some(error);
-                    return Some(Ok(batch));
+                Some(Err(error)) => {
+                    state.end = Some(Ok(()));
+                    return Some(Err(error));
                 }
             }
-            if batch.lines.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
-                return Some(Ok(batch));
-            }
-            let Ok(waiting) = self.queue.try_recv() else { return Some(Ok(batch)) };
-            next = waiting;
         }
+        state.bytes = 0;
+        let batch = std::mem::take(&mut state.batch);
+        self.waiting.changed.notify_all();
+        Some(Ok(batch))
+    }
+}
+
+impl Waiting {
+    /// Adds what was found, once there is room.
+    fn add(&self, found: Found) {
+        let mut state = self.lock();
+        while state.is_full() {
+            state = self.wait(state);
+        }
+        match found {
+            Found::Event(line) => {
+                state.bytes += line.event.len();
+                state.batch.lines.push(line);
+            }
+            Found::TooLong(number) => state.batch.too_long.push(number),
+        }
+        self.changed.notify_all();
+    }
+
+    /// The state, whatever became of the other thread.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
