@@ -19,6 +19,7 @@ pub use tlog::hash::Hash;
 
 use crate::canonical::Parts;
 use crate::event::PartBytes;
+use crate::ids;
 
 const SEED_LABEL: &[u8] = b"indelible/seed/v1\0";
 const SALT_LABEL: &[u8; 18] = b"indelible/salt/v1\0";
@@ -66,8 +67,7 @@ impl Sealer {
     /// A sealer under `key`. Keep it: making one costs as much as a seed.
     #[must_use]
     pub fn new(key: &LedgerKey) -> Sealer {
-        let mac = Hmac::new_from_slice(&key.0).expect("HMAC takes a key of any length");
-        Sealer { mac: mac.chain_update(SEED_LABEL) }
+        Sealer { mac: ids::hmac(&key.0).chain_update(SEED_LABEL) }
     }
 
     /// The seed of the event in `slot` of `block`.

@@ -4,7 +4,7 @@
 //! anything at random and to read a clock: both are arguments.
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use hmac::{Hmac, Mac};
@@ -201,7 +201,7 @@ impl EventId {
             .chain_update(instance.0)
             .chain_update(seq.0.to_be_bytes())
             .finalize();
-        EventId::v8(hash.as_slice())
+        EventId::v8(hash)
     }
 
     /// The id of an event that was sent without one and without a stream: a UUIDv7 of `now` and ten random bytes.
@@ -209,16 +209,15 @@ impl EventId {
     pub fn v7(now: Timestamp, random: [u8; 10]) -> EventId {
         let mut bytes = [0; 16];
         let (time, rest) = bytes.split_at_mut(6);
-        let ms = now.unix_ms().to_be_bytes();
-        time.copy_from_slice(ms.get(2..).expect("eight bytes have a third"));
+        let [_, _, ms @ ..] = now.unix_ms().to_be_bytes();
+        time.copy_from_slice(&ms);
         rest.copy_from_slice(&random);
         EventId(stamp_version(bytes, 0x70))
     }
 
-    /// The first 16 bytes of `hash` with version 8 and the variant set.
-    fn v8(hash: &[u8]) -> EventId {
-        let first = hash.first_chunk::<16>().expect("a SHA-256 hash has 32 bytes");
-        EventId(stamp_version(*first, 0x80))
+    /// The first 16 bytes of a hash with version 8 and the variant set.
+    fn v8(hash: impl IntoIterator<Item = u8>) -> EventId {
+        EventId(stamp_version(first_bytes(hash), 0x80))
     }
 }
 
@@ -226,7 +225,7 @@ impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 36];
         write_uuid(self.0, &mut text);
-        f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits and hyphens are ASCII"))
+        text.iter().try_for_each(|byte| f.write_char(char::from(*byte)))
     }
 }
 
@@ -240,7 +239,7 @@ impl ImportKey {
     #[must_use]
     pub fn event_id(&self, original_id: &str) -> EventId {
         let mac = self.mac().chain_update(SOURCE_ID_LABEL).chain_update(original_id);
-        EventId::v8(mac.finalize().into_bytes().as_slice())
+        EventId::v8(mac.finalize().into_bytes())
     }
 
     /// The instance of an imported file in the making: its decompressed bytes go in piece by piece.
@@ -251,7 +250,7 @@ impl ImportKey {
 
     /// A keyed HMAC that nothing was fed into yet.
     fn mac(&self) -> Hmac<Sha256> {
-        Hmac::new_from_slice(&self.0).expect("HMAC takes a key of any length")
+        hmac(&self.0)
     }
 }
 
@@ -268,8 +267,7 @@ impl FileInstance {
     /// The instance of all that was taken in.
     #[must_use]
     pub fn finish(self) -> Instance {
-        let hash = self.0.finalize().into_bytes();
-        Instance(*hash.first_chunk().expect("an HMAC-SHA256 has 32 bytes"))
+        Instance(first_bytes(self.0.finalize().into_bytes()))
     }
 }
 
@@ -283,6 +281,20 @@ impl fmt::Debug for ImportKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ImportKey(..)")
     }
+}
+
+/// HMAC-SHA256 under `key`, with nothing fed into it yet.
+pub(crate) fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+/// The first 16 bytes of a hash.
+fn first_bytes(hash: impl IntoIterator<Item = u8>) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for (slot, byte) in bytes.iter_mut().zip(hash) {
+        *slot = byte;
+    }
+    bytes
 }
 
 /// The 128 bits of 8-4-4-4-12 hexadecimal digits of either case.
@@ -307,7 +319,7 @@ pub(crate) fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
     for (position, slot) in text.iter_mut().enumerate() {
         *slot = match position {
             8 | 13 | 18 | 23 => b'-',
-            _ => digits.next().expect("16 bytes have 32 digits"),
+            _ => digits.next().unwrap_or(b'0'),
         };
     }
 }

@@ -6,8 +6,6 @@
 
 mod read;
 
-use std::fmt::Write as _;
-
 use super::kinds;
 use super::write::Writer;
 use crate::event::{DEFAULT_SCHEMA, Event, Text};
@@ -193,10 +191,7 @@ fn delegates_without_kind(event: &Event<'_>) -> Vec<String> {
     let mut pointers = Vec::new();
     for (position, actor) in event.on_behalf_of.iter().enumerate() {
         if actor.kind.is_none() {
-            let mut pointer = String::with_capacity(24);
-            write!(pointer, "/on_behalf_of/{position}/kind")
-                .expect("writing to a `String` cannot fail");
-            pointers.push(pointer);
+            pointers.push(format!("/on_behalf_of/{position}/kind"));
         }
     }
     pointers.sort_unstable();
