@@ -45,7 +45,7 @@ enum Format {
     Json,
     /// One object a line
     Jsonl,
-    /// Comma-separated values with a header line
+    /// Comma-separated values with a header line, lines ending as they do here
     Csv,
     /// An Arrow stream
     Arrow,
@@ -72,7 +72,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             print::bytes(&array_of_lines(&answer.bytes))?;
             answer.coverage
         }
-        Format::Jsonl | Format::Csv | Format::Arrow => {
+        Format::Csv => {
+            print::bytes(&unix_lines(&answer.bytes))?;
+            answer.coverage
+        }
+        Format::Jsonl | Format::Arrow => {
             print::bytes(&answer.bytes)?;
             answer.coverage
         }
@@ -118,6 +122,22 @@ fn array_of_lines(lines: &[u8]) -> Vec<u8> {
         out.push(b'\n');
     }
     out.extend_from_slice(b"]\n");
+    out
+}
+
+/// CSV with a line feed behind each row, as `cut` and `while read` expect it, where RFC 4180 (and so the server) has two
+/// bytes. What stands inside quotes stays.
+fn unix_lines(csv: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(csv.len());
+    let mut is_quoted = false;
+    let mut bytes = csv.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        is_quoted ^= byte == b'"';
+        let is_row_end = byte == b'\r' && !is_quoted && bytes.peek() == Some(&b'\n');
+        if !is_row_end {
+            out.push(byte);
+        }
+    }
     out
 }
 

@@ -5,6 +5,9 @@
 mod harness;
 
 mod cli;
+mod commands;
+mod http;
+mod serve;
 
 // The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.
 #[cfg(test)]

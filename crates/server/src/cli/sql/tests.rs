@@ -28,3 +28,16 @@ fn a_table_shows_nulls_as_nothing_and_long_cells_cut() {
     assert_eq!(sentence(coverage), "coverage: records 0 to 3 of 4, not all of them");
     assert!(super::table(b"<html>").is_err());
 }
+
+#[test]
+fn rows_of_csv_end_in_one_byte_and_cells_keep_theirs() {
+    let cases: [(&[u8], &[u8]); 4] = [
+        (b"", b""),
+        (b"a,b\r\n1,2\r\n", b"a,b\n1,2\n"),
+        (b"a\r\n\"x\r\ny\"\r\n", b"a\n\"x\r\ny\"\n"),
+        (b"a\r\n\"say \"\"no\"\"\r\n\"\r\n\r", b"a\n\"say \"\"no\"\"\r\n\"\n\r"),
+    ];
+    for (csv, lines) in cases {
+        assert_eq!(unix_lines(csv), lines);
+    }
+}
