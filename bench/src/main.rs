@@ -1,2 +1,60 @@
-//! Named benchmark scenarios.
-fn main() {}
+//! Named benchmark scenarios, each one command, each beside a rival in the same run.
+//!
+//! Figures are ratios to the rival, since machines are shared and noisy; each stands with its
+//! durability and batch size. Runs are bounded in events and time and leave nothing behind. It
+//! refuses to be a test: it is never run by one.
+
+mod clock;
+mod generate; // the synthetic event
+mod http; // a sender that takes little
+mod ingest; // the scenario: acknowledged ingest beside PostgreSQL
+mod load; // our server under load
+mod postgres; // the rival
+mod report; // words and CSV
+mod server; // our server as a child
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+indelible-bench <scenario>
+
+  ingest [--rounds N] [--server PATH] [--dir DIR] [--only ours|rival]
+                     acknowledged ingest over loopback HTTP: batches of 500 on 8 connections, single
+                     events on 64, receipts at half load; beside PostgreSQL COPY and single INSERTs.
+                     The store and the rival's cluster lie in DIR (default: the temporary folder)
+                     and are removed
+  events COUNT [SEED]  the synthetic events as NDJSON on standard output
+
+example:
+  cargo xtask bench ingest --rounds 5
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let outcome = match args.first().map(String::as_str) {
+        Some("ingest") => ingest::run(rest),
+        Some("events") => events(rest),
+        _ => Err(HELP.to_owned()),
+    };
+    match outcome {
+        Ok(text) => {
+            // A closed pipe is the reader's choice.
+            let _ = std::io::stdout().lock().write_all(&text);
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let _ = writeln!(std::io::stderr().lock(), "{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn events(args: &[String]) -> Result<Vec<u8>, String> {
+    const COUNT_MAX: usize = 1_000_000;
+    let count = args.first().and_then(|word| word.parse().ok());
+    let count = count.filter(|count| *count <= COUNT_MAX).ok_or(HELP)?;
+    let seed = args.get(1).map_or(Ok(1), |word| word.parse()).map_err(|_| HELP)?;
+    Ok(generate::Generator::new(seed).ndjson(count))
+}
