@@ -154,7 +154,7 @@ pub fn inspect(
     let snapshots = read_snapshots(&**disk, &files, &mut findings)?;
     let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
     let walked = walk(&**disk, slot, beside, &mut |at, frame| {
-        show(frame, &at.file.to_string(), at.offset, visit);
+        show(frame, at.file, at.offset, visit);
         replay.frame(at, frame)
     })?;
     let damages =

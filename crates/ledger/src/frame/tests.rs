@@ -172,3 +172,25 @@ proptest! {
         prop_assert_eq!(flawless, bytes == good);
     }
 }
+
+/// Bytes as the format's page prints them.
+fn printed(bytes: &[u8]) -> String {
+    let line = |chunk: &[u8]| chunk.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.chunks(32).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_page_of_the_format_prints_these_bytes() {
+    let page = include_str!("../../../../docs/formats/wal.md");
+    let mut stop = Vec::new();
+    let hash = encode_stop(link(), &mut stop);
+    let slot = crate::wal::Acked { seq: 3, hash }.encode();
+    let store = StoreName::parse("a.store").unwrap();
+    let first = Link { seq: 0, epoch: 1, boot: [4; 16], previous: [0; 32] };
+    let mut owner = Vec::new();
+    encode_owner(first, &store, 0, &mut owner);
+    for bytes in [stop, slot, owner] {
+        let text = printed(&bytes);
+        assert!(page.contains(&text), "not in docs/formats/wal.md:\n{text}");
+    }
+}
