@@ -175,7 +175,7 @@ struct Press<'r, 'a, I> {
 impl<'a, 'b, I: Iterator<Item = (&'b SaltBlock, u32)>> Press<'_, 'a, I> {
     fn item(&mut self, position: usize, raw: &[u8]) -> Fate {
         let place = self.request.stream.map(|stream| stream.of_item(position));
-        match Event::parse(raw) {
+        match Event::parse(raw).map(as_decoded) {
             Ok(event) => match self.request.steps.run(&event) {
                 Ok(()) => self.event(&event, place),
                 Err(failed) => self.dead_letter(&event, place, failed, raw),
@@ -238,6 +238,15 @@ impl<'a, 'b, I: Iterator<Item = (&'b SaltBlock, u32)>> Press<'_, 'a, I> {
         let root = self.sealer.root(parts, block, slot);
         self.records.push(SealedRecord { kind, root, payload, id: known_by });
     }
+}
+
+/// The event as it was decoded. The planted fault `flip_outcome` changes it, and a receipt must show that.
+fn as_decoded(mut event: Event<'_>) -> Event<'_> {
+    if cfg!(planted = "flip_outcome") {
+        let is_success = event.outcome.status.as_deref() == Some("success");
+        event.outcome.status = Some(if is_success { "failure" } else { "success" }.into());
+    }
+    event
 }
 
 /// Whether a second sending of `event` would be recognised.

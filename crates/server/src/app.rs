@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use event::ids::{EventId, TenantId, Timestamp};
 use event::system::SystemRecord;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) accounts: Accounts,
     pub(crate) metrics: Metrics,
     pub(crate) queries: Queries,
+    /// Whether the last request that needed room for rows found none.
+    pub(crate) is_hot_full: AtomicBool,
 }
 
 /// Where statements run: a runtime of their own, few at a time.

@@ -1,7 +1,7 @@
 //! From what lies on disk to a ledger that is open and rows that can be asked for.
 //!
 //! ```text
-//! survey (reads only) -> MANIFEST fits? -> open (owner frame) -> MANIFEST removed -> hot rows
+//! survey (reads only) -> MANIFEST fits? -> open (owner frame) -> MANIFEST removed -> control.db -> hot rows
 //! settle: losses without a record, acts of this start -> records
 //! ```
 //!
@@ -23,7 +23,7 @@ use crate::app::{App, NotRecorded};
 use crate::cli::exit::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{ApiKey, State};
+use crate::control::{ApiKey, Control, State};
 use crate::http::Gate;
 use crate::manifest::{self, Difference, Manifest};
 use crate::run::ClockWord;
@@ -51,6 +51,7 @@ impl Clocks {
 pub(crate) struct Recovered {
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
+    pub(crate) control: Control,
     pub(crate) hot: Arc<Hot>,
     pub(crate) started: Started,
 }
@@ -71,7 +72,7 @@ pub(crate) fn open(
     gate: &Gate,
 ) -> Result<Recovered, Failure> {
     gate.phase("ledger", 1);
-    let mut options = Options::new(store.control.store().clone(), keyring::random());
+    let mut options = Options::new(store.keyring.store().clone(), keyring::random());
     options.wal_file_bytes = config.wal_file_bytes;
     let disk = Arc::new(RealDisk::new(&store.folder));
     let survey = ledger::survey(disk, options).map_err(|error| failures::ledger(&error))?;
@@ -80,7 +81,8 @@ pub(crate) fn open(
     let opened = survey.open(clocks.now());
     let (mut writer, reader, found) = opened.map_err(|error| failures::ledger(&error))?;
     remove_manifest(&store.folder)?;
-    store.control.mark_opened().map_err(|error| failures::control(&error))?;
+    let control = Control::open(&store.folder).map_err(|error| failures::control(&error))?;
+    control.mark_opened().map_err(|error| failures::control(&error))?;
     if clocks.word == ClockWord::Accepted {
         writer.accept_clock(clocks.now());
     }
@@ -94,7 +96,7 @@ pub(crate) fn open(
     let is_new = |lost: &&Lost| !recorded.iter().any(|range| range.covers(lost));
     let unrecorded = found.lost.iter().filter(is_new).cloned().collect();
     let started = Started { ledger: found, unrecorded, word: clocks.word };
-    Ok(Recovered { writer, reader, hot, started })
+    Ok(Recovered { writer, reader, control, hot, started })
 }
 
 /// A ledger that is gone is damage, unless there never was one.

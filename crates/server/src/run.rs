@@ -1,9 +1,9 @@
 //! The server from start to stop: every stage in the order of an event's journey.
 //!
 //! ```text
-//! store     look, keys, lock, control.db        store.rs
+//! store     look, keys, lock                    store.rs
 //! listen    /livez from here on                 http/listen.rs, http/gate.rs
-//! recover   survey, MANIFEST, ledger, hot rows  recovery.rs
+//! recover   survey, MANIFEST, ledger, control.db, hot rows   recovery.rs
 //! stages    ship, ledger thread, keeper         ship.rs intake.rs keeper.rs
 //! records   losses, acts of this start          recovery.rs
 //! handouts  client.json, auth-header            handout.rs
@@ -16,6 +16,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ledger::{Now, Writer};
@@ -78,7 +79,7 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
     let mut signals =
         runtime.block_on(async { Signals::new() }).map_err(|error| failures::io(&error))?;
     let fault = runtime.block_on(signals.wait(server.fault.clone()));
-    tracing::info!(?fault, "stopping");
+    tracing::info!(reason = ?fault, "stopping");
     gate.stop();
     let _still_there = stop.send(true);
     finish(server, serving, signals, fault)
@@ -142,8 +143,8 @@ fn start(
     recovered: Recovered,
     clocks: Clocks,
 ) -> Result<Server, Failure> {
-    let Store { folder, lock, keyring, control, tenants, state: _, drawn } = store;
-    let Recovered { writer, reader, hot, started } = recovered;
+    let Store { folder, lock, keyring, tenants, state: _, drawn } = store;
+    let Recovered { writer, reader, control, hot, started } = recovered;
     let (tell, fault) = watch::channel(false);
     let (shipper, shipped, ship) = ship::start(hot).map_err(|error| failures::io(&error))?;
     let (intake, ledger) =
@@ -167,6 +168,7 @@ fn start(
         shipped,
         accounts: Accounts::default(),
         metrics: Metrics::new(),
+        is_hot_full: AtomicBool::new(false),
     });
     let keeper = runtime.spawn(keeper::run(Arc::clone(&app)));
     let store = Owned { folder, lock, drawn };

@@ -26,13 +26,12 @@ use crate::tenants::{self, OpenError, Tenants};
 /// The producer of the token in `client.json`.
 pub(crate) const LOCAL_PRODUCER: &str = "local";
 
-/// An owned store with its keys open.
+/// An owned store with its keys open; `control.db` was read and is not open yet, since that would write.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) folder: PathBuf,
     pub(crate) lock: StoreLock,
     pub(crate) keyring: Keyring,
-    pub(crate) control: Control,
     pub(crate) tenants: Tenants,
     /// Whether the ledger may be new.
     pub(crate) state: State,
@@ -100,12 +99,12 @@ pub(crate) fn open(config: &Config, now: Timestamp) -> Result<Store, StoreError>
         }
         None => Some(make_store(config, &base, &folder, now)?),
     };
-    let content = look(&folder)?;
-    let state = content.as_ref().map_or(State::New, |content| content.state);
-    let control = Control::open(&folder)?;
-    let keyring = Keyring::open(&base, control.store())?;
-    let tenants = Tenants::open(&keyring, &control.tenants())?;
-    Ok(Store { folder, lock, keyring, control, tenants, state, drawn })
+    let Some(content) = look(&folder)? else {
+        return Err(StoreError::ControlMissing { path: folder.join("control.db") });
+    };
+    let keyring = Keyring::open(&base, &content.store)?;
+    let tenants = Tenants::open(&keyring, &content.tenants)?;
+    Ok(Store { folder, lock, keyring, tenants, state: content.state, drawn })
 }
 
 /// Opens every key of a store and lets them go again.

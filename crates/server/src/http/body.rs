@@ -17,6 +17,12 @@ use crate::budget::{Budget, Charge, Full};
 
 /// Bytes by which a decompressed body grows at once.
 const GROWTH_BYTES: usize = 1 << 18;
+/// Bytes of a body that is too large which are still read before the connection is closed.
+const DISCARDED_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a body that nobody asked for which are still read.
+pub(crate) const UNASKED_BYTES_MAX: usize = 1 << 20;
+/// How long a body is read that nobody wants.
+const DISCARD_FOR: Duration = Duration::from_secs(2);
 /// log2 of the largest zstd window that is accepted: no larger than a request.
 const ZSTD_WINDOW_LOG_MAX: u32 = 24;
 
@@ -50,9 +56,12 @@ pub(crate) async fn read(
     let encoding = encoding(headers)?;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if let Some(length) = announced.and_then(|text| text.parse::<u64>().ok()) {
-        fits(usize::try_from(length).unwrap_or(usize::MAX))?;
+        if let Err(problem) = fits(usize::try_from(length).unwrap_or(usize::MAX)) {
+            discard(headers, body, DISCARDED_BYTES_MAX).await;
+            return Err(problem);
+        }
     }
-    let sent = match tokio::time::timeout(deadline, collect(body, budget)).await {
+    let sent = match tokio::time::timeout(deadline, collect(headers, body, budget)).await {
         Ok(sent) => sent?,
         Err(_) => {
             let detail = format!("the body did not arrive within {} ms", deadline.as_millis());
@@ -72,8 +81,26 @@ pub(crate) async fn read(
     }
 }
 
+/// Reads what a refused client is still sending, within bounds, so that it gets to read the answer. One that waits for
+/// `100 Continue` is sending nothing.
+pub(crate) async fn discard(headers: &HeaderMap, mut body: Body, bytes_max: usize) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let all = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > bytes_max {
+                break;
+            }
+        }
+    };
+    let _in_time = tokio::time::timeout(DISCARD_FOR, all).await;
+}
+
 /// The bytes as sent.
-async fn collect(mut body: Body, budget: &Budget) -> Result<Charged, Problem> {
+async fn collect(headers: &HeaderMap, mut body: Body, budget: &Budget) -> Result<Charged, Problem> {
     let mut charge = budget.charge(1).await.map_err(busy)?;
     let mut first: Option<Bytes> = None;
     let mut whole: Vec<u8> = Vec::new();
@@ -82,7 +109,11 @@ async fn collect(mut body: Body, budget: &Budget) -> Result<Charged, Problem> {
         let cut = |_| Problem::new(Code::InvalidRequest, "the body broke off");
         let Ok(bytes) = frame.map_err(cut)?.into_data() else { continue };
         length += bytes.len();
-        fits(length)?;
+        if let Err(problem) = fits(length) {
+            drop((first, whole, charge));
+            discard(headers, body, DISCARDED_BYTES_MAX).await;
+            return Err(problem);
+        }
         charge.join(budget.charge(count(bytes.len())).await.map_err(busy)?);
         // Most bodies come in one piece and are never copied.
         match first.take() {

@@ -4,6 +4,7 @@
 //! tenants or producers: these paths need no credential.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
@@ -42,7 +43,7 @@ pub(super) async fn ready(
         },
         Check {
             name: "hot",
-            code: failing(Code::HotFull, app.shipped.hot.used() >= app.shipped.hot.bytes_max()),
+            code: failing(Code::HotFull, app.is_hot_full.load(Ordering::Relaxed)),
         },
     ];
     let failed = checks.iter().find_map(|check| check.code);

@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Extension;
 use axum::body::Body;
@@ -23,7 +24,7 @@ use lake::rows::RowsBuilder;
 use ledger::{Append, Class, Done, Item, ItemAnswer, Refusal, Source, StreamId};
 use pipeline::batch::{self, Place, Request, Salts, Sealed};
 use pipeline::decode::{self, Media, Shape};
-use pipeline::verdict::{Counts, ItemResult};
+use pipeline::verdict::{Counts, ItemResult, Verdict};
 use tlog::Index;
 
 use super::problem::Problem;
@@ -222,6 +223,7 @@ async fn append(
         None
     } else {
         let room = app.shipped.hot.reserve(rows.bytes());
+        app.is_hot_full.store(room.is_err(), Ordering::Relaxed);
         let room = Some(room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))?);
         let answer = app.intake.append(append, Travelling { rows, room }).await;
         let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
@@ -302,13 +304,45 @@ fn answer(
         out.extend_from_slice(b",\"receipt\":");
         out.extend_from_slice(receipt.trim_end().as_bytes());
     }
+    if let (Shape::One, [only]) = (shape, results) {
+        explain(&only.verdict, status, &mut out);
+    }
     out.extend_from_slice(b"}\n");
     let mut response = super::json(status, out);
+    if status >= 400 {
+        let media = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, media);
+    }
     if status == 207 {
         response.headers_mut().insert(REJECTED, HeaderValue::from(not_clean));
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// An item that was the whole request and was not taken is a problem too: its members stand beside the result.
+fn explain(verdict: &Verdict, status: u16, out: &mut Vec<u8>) {
+    let (code, hint) = match verdict {
+        Verdict::Committed { .. } | Verdict::Duplicate { .. } => return,
+        Verdict::Conflict { code, .. } | Verdict::DeadLettered { code, .. } => (*code, code.hint()),
+        Verdict::Rejected { rejection, .. } => (rejection.code, rejection.hint.as_str()),
+    };
+    let detail = match verdict {
+        Verdict::DeadLettered { .. } => "the event is kept as a dead letter: do not send it again",
+        Verdict::Conflict { .. } => "another event stands in its place",
+        _ => "the event breaks the format",
+    };
+    for (name, text) in [
+        ("type", format!("urn:indelible:problem:{code}").as_str()),
+        ("title", &code.as_str().replace('_', " ")),
+        ("detail", detail),
+        ("code", code.as_str()),
+        ("hint", hint),
+    ] {
+        out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        event::json::write_cj1(&event::json::Value::text(text), out);
+    }
+    out.extend_from_slice(format!(",\"status\":{status},\"retryable\":false").as_bytes());
 }
 
 /// A request that could not be split.

@@ -148,7 +148,11 @@ async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) 
         Err(recovering) if !live => recovering.into_response(),
         _ => match admit(&gate, &mut request) {
             Ok(()) => next.run(request).await,
-            Err(problem) => problem.into_response(),
+            Err(problem) => {
+                let (parts, sent) = request.into_parts();
+                body::discard(&parts.headers, sent, body::UNASKED_BYTES_MAX).await;
+                problem.into_response()
+            }
         },
     };
     if let Ok(app) = gate.app() {

@@ -151,9 +151,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// One request as the local producer.
+    /// One request as the local producer; a body is JSON.
     pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> Reply {
-        Call::new(method, path).token(&self.client.token).body(body).send(&self.client.url)
+        let call = Call::new(method, path).token(&self.client.token).body(body);
+        let call =
+            if body.is_empty() { call } else { call.header("content-type", "application/json") };
+        call.send(&self.client.url)
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {
@@ -244,12 +247,13 @@ impl Call {
     }
 
     /// Sends it to a server that must answer.
+    /// Sends the request, which must be answered.
     pub(crate) fn send(self, url: &str) -> Reply {
         let what = format!("{} {}", self.method, self.path);
         self.try_send(url).unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
-    /// Sends it to a server that may be gone.
+    /// Sends the request; an error is a connection that brought no answer.
     pub(crate) fn try_send(self, url: &str) -> Result<Reply, ureq::Error> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -262,12 +266,11 @@ impl Call {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let sent = if self.body.is_empty() {
-            agent.run(request.body(()).expect("a request"))
+        let mut response = if self.body.is_empty() && self.method != "POST" {
+            agent.run(request.body(()).expect("a request"))?
         } else {
-            agent.run(request.body(self.body).expect("a request"))
+            agent.run(request.body(self.body).expect("a request"))?
         };
-        let mut response = sent?;
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
