@@ -4,7 +4,6 @@
 //! 1 for the rest. The cause behind an error is printed with it.
 
 use std::error::Error;
-use std::fmt::Display;
 use std::io;
 
 use ledger::disk::LockError;
@@ -133,7 +132,7 @@ pub(crate) fn disk_fault(error: &ledger::Error) -> Exit {
 }
 
 /// An error with everything behind it.
-fn whole(error: &(impl Error + Display)) -> String {
+fn whole(error: &impl Error) -> String {
     let mut text = error.to_string();
     let mut behind = error.source();
     while let Some(cause) = behind {

@@ -131,8 +131,9 @@ impl Metrics {
 
     /// All figures as text.
     pub(crate) fn text(&self, reading: Reading) -> Result<String, fmt::Error> {
-        let set =
-            |gauge: &Gauge, value: u64| drop(gauge.set(i64::try_from(value).unwrap_or(i64::MAX)));
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
         set(&self.gauges.hot_bytes, reading.hot_bytes);
         set(&self.gauges.bytes_in_flight, reading.bytes_in_flight);
         set(&self.gauges.wal_frames, reading.ledger.frames);

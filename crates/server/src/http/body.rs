@@ -55,11 +55,10 @@ pub(crate) async fn read(
 ) -> Result<Charged, Problem> {
     let encoding = encoding(headers)?;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if let Some(length) = announced.and_then(|text| text.parse::<u64>().ok()) {
-        if let Err(problem) = fits(usize::try_from(length).unwrap_or(usize::MAX)) {
-            discard(headers, body, DISCARDED_BYTES_MAX).await;
-            return Err(problem);
-        }
+    let announced = announced.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    if let Err(problem) = fits(usize::try_from(announced).unwrap_or(usize::MAX)) {
+        discard(headers, body, DISCARDED_BYTES_MAX).await;
+        return Err(problem);
     }
     let sent = match tokio::time::timeout(deadline, collect(headers, body, budget)).await {
         Ok(sent) => sent?,

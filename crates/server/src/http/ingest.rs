@@ -183,7 +183,7 @@ fn prepare(
     let mut rows = RowsBuilder::new();
     let mut draw = || app.draw_id();
     let sealed = batch::seal(items, &request, &salts, &mut draw, &mut |event, stamps| {
-        rows.push(event, stamps)
+        rows.push(event, stamps);
     });
     let mut sealed = sealed.map_err(Problem::internal)?;
     let records = std::mem::take(&mut sealed.records).into_iter();

@@ -71,12 +71,6 @@ impl Problem {
         tracing::error!(reason = %reason, "a promise to ourselves was broken");
         Problem::new(Code::Internal, "the server failed; the reason is in its log")
     }
-
-    /// Its code.
-    #[cfg(test)]
-    pub(crate) fn code(&self) -> Code {
-        self.code
-    }
 }
 
 impl IntoResponse for Problem {

@@ -1,6 +1,7 @@
 //! The binary from the outside: every test here starts the real `indelible` and looks only at what a user can see.
 //!
 //! One file a topic; `harness` starts and stops servers. No test sleeps to wait for something, shares a port or retries.
+#![cfg(test)]
 
 mod harness;
 
@@ -10,6 +11,5 @@ mod http;
 mod serve;
 
 // The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.
-#[cfg(test)]
 #[path = "../../../event/tests/it/vectors.rs"]
 mod event_vectors;
