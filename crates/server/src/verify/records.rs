@@ -1,0 +1,206 @@
+//! Roots computed again from payloads: that every entry of the log is the commitment to the record beside it.
+//!
+//! Whoever rewrites a record can mend every checksum, but not its root: that takes the ledger key, which lies wrapped
+//! beside the data and opens only with the root key outside it.
+//!
+//! Promises: every record whose payload and salt block can be read is decoded and its root compared; loss records are
+//! noted. Refuses to keep records: one section is in memory at a time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use event::commitment::{LedgerKey, SaltBlock, Sealer};
+use event::entry::Entry;
+use event::event::DEFAULT_SCHEMA;
+use event::ids::{StoreName, TenantId};
+use event::json::Value;
+use event::record::Record;
+use event::system::SystemKind;
+use ledger::inspect::SectionRecords;
+use ledger::key_kind;
+
+use super::report::{Finding, Weight};
+use crate::keyring::Keyring;
+
+/// What looks at every section.
+#[derive(Debug)]
+pub(crate) struct Records<'k> {
+    store: Option<StoreName>,
+    keyring: Option<&'k Keyring>,
+    tenants: BTreeMap<TenantId, Opened>,
+    /// Records whose root was computed again and is right.
+    pub(crate) opened: u64,
+    /// What is wrong or could not be checked.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What is known of one tenant's keys.
+#[derive(Debug, Default)]
+struct Opened {
+    kek: Option<Vec<u8>>,
+    ledger: Option<Vec<u8>>,
+    sealer: Option<Sealer>,
+    salts: HashMap<u64, SaltBlock>,
+    /// Keys that came with a section are damaged: a salt block that is not there may have been among them.
+    has_lost_keys: bool,
+    /// Lost ranges that are recorded: first and last index, and the record's own.
+    losses: Vec<(u64, u64, u64)>,
+    unopened: u64,
+}
+
+/// Why a record's root does not follow from its payload.
+enum Wrong {
+    /// It does not.
+    Root(&'static str),
+    /// It could not be computed.
+    Unchecked,
+}
+
+impl<'k> Records<'k> {
+    /// Looks with the keys of `store`, if they are there.
+    pub(crate) fn new(store: Option<StoreName>, keyring: Option<&'k Keyring>) -> Records<'k> {
+        Records { store, keyring, tenants: BTreeMap::new(), opened: 0, findings: Vec::new() }
+    }
+
+    /// Looks at one section.
+    pub(crate) fn section(&mut self, section: &SectionRecords<'_>) {
+        self.keys(section);
+        let Some(payloads) = &section.payloads else { return };
+        let mut wrong: Vec<(u64, &'static str)> = Vec::new();
+        let entries = section.entries.as_deref().unwrap_or_default();
+        for (index, (payload, entry)) in (section.first.0..).zip(payloads.iter().zip(entries)) {
+            match self.record(section.tenant, index, (payload, entry)) {
+                Ok(()) => self.opened += 1,
+                Err(Wrong::Unchecked) => {}
+                Err(Wrong::Root(what)) => wrong.push((index, what)),
+            }
+        }
+        for (first, end, what) in runs(&wrong) {
+            let (tenant, file, offset) = (section.tenant, section.file, section.offset);
+            let what = format!(
+                "tenant `{tenant}`, records {first} to before {end}: {what} (frame at byte {offset} of `{file}`)"
+            );
+            let finding = Finding::new(Weight::Failed, what).in_file(file);
+            self.findings.push(finding.of(tenant.as_str(), first, end));
+        }
+    }
+
+    /// The record at which the loss of the indices `first..end` is recorded.
+    pub(crate) fn loss_record(&self, tenant: &TenantId, first: u64, end: u64) -> Option<u64> {
+        let losses = self.tenants.get(tenant)?.losses.iter();
+        let covers = |loss: &&(u64, u64, u64)| loss.0 <= first && end <= loss.1.saturating_add(1);
+        losses.copied().find(|loss| covers(&loss)).map(|(_, _, index)| index)
+    }
+
+    /// The wrapped keys that came with a tenant's records: durable KEK and ledger key.
+    pub(crate) fn wrapped(&self, tenant: &TenantId) -> Option<(&[u8], &[u8])> {
+        let opened = self.tenants.get(tenant)?;
+        Some((opened.kek.as_deref()?, opened.ledger.as_deref()?))
+    }
+
+    /// How many records of each tenant could not be opened for want of its ledger key.
+    pub(crate) fn unopened(&self) -> impl Iterator<Item = (&TenantId, u64)> {
+        let all = self.tenants.iter().map(|(tenant, opened)| (tenant, opened.unopened));
+        all.filter(|(_, unopened)| *unopened > 0)
+    }
+
+    /// Takes the keys that came with a section.
+    fn keys(&mut self, section: &SectionRecords<'_>) {
+        let opened = self.tenants.entry(section.tenant.clone()).or_default();
+        let Some(keys) = &section.keys else {
+            opened.has_lost_keys = true;
+            return;
+        };
+        for blob in keys {
+            match blob.kind {
+                key_kind::DURABLE_KEK => opened.kek = Some(blob.bytes.clone()),
+                key_kind::LEDGER => opened.ledger = Some(blob.bytes.clone()),
+                key_kind::SALT_BLOCK => {
+                    if let Ok(secret) = blob.bytes.as_slice().try_into() {
+                        opened.salts.insert(blob.id, SaltBlock { id: blob.id, secret });
+                    }
+                }
+                _ => {}
+            }
+        }
+        let (Some(keyring), Some(store)) = (self.keyring, &self.store) else { return };
+        let (None, Some(kek), Some(ledger)) = (&opened.sealer, &opened.kek, &opened.ledger) else {
+            return;
+        };
+        match keyring.root().open_tenant(store, section.tenant, kek, ledger) {
+            Ok(keys) => opened.sealer = Some(Sealer::new(&LedgerKey(*keys.ledger_key()))),
+            Err(error) => {
+                let what = format!("tenant `{}`: {error} (in `{}`)", section.tenant, section.file);
+                self.findings.push(Finding::new(Weight::Failed, what).in_file(section.file));
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        tenant: &TenantId,
+        index: u64,
+        (payload, entry): (&[u8], &Entry),
+    ) -> Result<(), Wrong> {
+        let record =
+            Record::decode(payload).map_err(|_| Wrong::Root("the payload is no record"))?;
+        let opened = self.tenants.entry(tenant.clone()).or_default();
+        let Some(sealer) = &opened.sealer else {
+            opened.unopened += 1;
+            opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
+            return Err(Wrong::Unchecked);
+        };
+        let Some(block) = opened.salts.get(&record.block_id) else {
+            if opened.has_lost_keys {
+                opened.unopened += 1;
+                return Err(Wrong::Unchecked);
+            }
+            return Err(Wrong::Root("its salt block is missing"));
+        };
+        if record.root_under(&sealer.seed(block, record.slot)) != entry.root {
+            return Err(Wrong::Root("the root of the entry does not follow from the payload"));
+        }
+        let schema = schema(&record);
+        let kind = SystemKind::of_schema(&schema).map(SystemKind::entry_kind);
+        if entry.kind != kind.unwrap_or(event::entry::EntryKind::Event) {
+            return Err(Wrong::Root("the kind of the entry is not that of the record"));
+        }
+        opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
+        Ok(())
+    }
+}
+
+/// The schema that a record names.
+fn schema(record: &Record<'_>) -> String {
+    let what = record.opened().find(|part| part.tag == event::canonical::tag::WHAT);
+    let value = what.and_then(|part| {
+        event::json::parse(part.bytes, event::json::Limits::READER)
+            .ok()?
+            .member("schema")
+            .cloned()
+            .map(Value::into_owned)
+    });
+    let named = value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    named.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned())
+}
+
+/// The first and last index that a loss record names.
+fn loss(record: &Record<'_>) -> Option<(u64, u64)> {
+    if SystemKind::of_schema(&schema(record)) != Some(SystemKind::Loss) {
+        return None;
+    }
+    let event = record.event().ok()?;
+    let number = |name: &str| event.attrs.iter().find(|(key, _)| key == name)?.1.as_u64();
+    Some((number("from")?, number("to")?))
+}
+
+/// Neighbours with one reason as ranges: first, one past the last, the reason.
+fn runs(wrong: &[(u64, &'static str)]) -> Vec<(u64, u64, &'static str)> {
+    let mut runs: Vec<(u64, u64, &'static str)> = Vec::new();
+    for (index, what) in wrong {
+        match runs.last_mut() {
+            Some((_, end, last)) if *end == *index && last == what => *end += 1,
+            _ => runs.push((*index, index + 1, what)),
+        }
+    }
+    runs
+}
