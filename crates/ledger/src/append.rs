@@ -20,7 +20,7 @@ use tlog::tree::CompactRange;
 use tlog::{Index, TreeSize};
 
 use crate::book::Counts;
-use crate::cursor::{length_u32, length_u64};
+use crate::cursor::{length_u32, length_u64, size};
 use crate::error::Error;
 use crate::frame::area::{self, KEY_BYTES_MAX, KEYS_MAX, PACK_BYTES_MIN, PAYLOAD_BYTES_MAX};
 use crate::frame::section::runs_of;
@@ -287,12 +287,14 @@ impl Writer {
 
     /// Hashes the section's entries into its tenant's tree and fills in the root.
     fn grow(&mut self, section: &mut frame::Section) -> Grown {
-        let roots = area::decode_roots(&section.roots).expect("roots are 32 bytes each");
-        let keys = area::decode_keys(&section.keys).expect("only valid keys were admitted");
+        let roots = area::decode_roots(&section.roots).unwrap_or_default();
+        let keys = area::decode_keys(&section.keys).unwrap_or_default();
+        assert_eq!(roots.len(), size(section.head.count), "a root for every record");
+        assert!(area::keys(&keys) == section.keys, "only valid keys were admitted");
         let head = &mut section.head;
         let received_at = head.received_at;
         self.clock.stamped(received_at);
-        let state = self.heads.get_mut(&head.tenant).expect("the plan made the tenant's head");
+        let state = self.head(&head.tenant);
         // INVARIANT (I3): indices are dense and stamps never decrease along them.
         assert_eq!(head.first, state.range.size().0, "indices are dense");
         assert!(received_at >= state.received_at, "stamps never decrease");
@@ -308,14 +310,14 @@ impl Writer {
         let head = &section.head;
         match (&head.source, run_of(&head.source, head.first, head.count)) {
             (_, Some((stream, run))) => {
-                let state = self.heads.get_mut(&head.tenant).expect("the plan made it");
-                if state.next(stream).is_none() {
-                    self.streams += 1;
-                }
+                let state = self.head(&head.tenant);
+                let is_new = state.next(stream).is_none();
                 state.next.insert(stream.clone(), run.seq + run.count);
+                self.streams += usize::from(is_new);
             }
             (Source::Loose { producer }, None) => {
-                let ids = area::decode_ids(&section.ids, head.count).expect("as just encoded");
+                let ids = area::decode_ids(&section.ids, head.count).unwrap_or_default();
+                assert_eq!(ids.len(), size(head.count), "an id or none for every record");
                 let scope = self.seen.scope(&head.tenant, producer.as_ref());
                 for (index, id) in (head.first..).zip(ids) {
                     if let Some(id) = id {
@@ -388,11 +390,9 @@ impl Writer {
     }
 
     fn head(&mut self, tenant: &event::ids::TenantId) -> &mut HeadState {
-        if !self.heads.contains_key(tenant) {
-            let shared = self.book.tenant(tenant);
-            self.heads.insert(tenant.clone(), HeadState::new(shared));
-        }
-        self.heads.get_mut(tenant).expect("it was just put there")
+        let book = &self.book;
+        let durable = || HeadState::new(book.tenant(tenant));
+        self.heads.entry(tenant.clone()).or_insert_with(durable)
     }
 }
 

@@ -22,7 +22,6 @@
 pub mod disk;
 pub mod frame;
 pub mod inspect;
-pub mod ledger;
 pub mod repair;
 
 mod append;
@@ -32,6 +31,7 @@ mod clock;
 mod cursor;
 mod error;
 mod keep;
+mod ledger;
 mod names;
 mod pack;
 mod proof;
@@ -50,7 +50,7 @@ mod wal;
 pub use checkpoint::SignedCheckpoint;
 pub use clock::{CLOCK_TOLERANCE_NS, ClockFinding};
 pub use error::{Damage, Error, Lost, LostPart, Records};
-pub use ledger::{Options, StopPlan, Writer};
+pub use ledger::{FRAME_BYTES, Options, StopPlan, Writer};
 pub use reader::{Reader, Scan, Stats};
 pub use recover::{Recovered, Survey, open, survey};
 pub use request::{

@@ -35,7 +35,7 @@ use crate::replay::Replay;
 use crate::request::Now;
 use crate::snapshot;
 use crate::tree::PACK_ENTRIES;
-use crate::wal::acked::{self, Slot};
+use crate::wal::acked::{self, Acked, Slot};
 use crate::wal::walk::{Beside, LastFrame, Walked, walk};
 use crate::wal::{Spare, Spares, Wal};
 
@@ -205,12 +205,14 @@ impl Survey {
     }
 
     /// After a failed sync a frame can be readable and not durable, and so can the zeros behind it
-    /// that an earlier start wrote over a torn frame: both are written again. A stop frame is left
-    /// alone: it was synced, or the stop was not finished.
+    /// that an earlier start wrote over a torn frame: both are written again. A stop frame that the
+    /// slot names is left alone: the slot is written after the stop's sync has returned.
     fn rewrite_last_frame(&self) -> Result<(), Error> {
         let Some(last) = &self.walked.last else { return Ok(()) };
+        let named = Acked { seq: last.link.seq, hash: last.hash };
+        let is_done = last.kind == FrameKind::Stop && self.slot.acked() == Some(named);
         // The planted fault: what the page cache shows is taken for durable.
-        if last.kind == FrameKind::Stop || cfg!(planted = "no_rewrite") {
+        if is_done || cfg!(planted = "no_rewrite") {
             return Ok(());
         }
         let mut bytes = vec![0; usize::try_from(last.bytes).unwrap_or(usize::MAX)];
