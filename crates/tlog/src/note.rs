@@ -121,7 +121,7 @@ impl SigningKey {
     /// The key of this name and 32-byte seed, which the caller drew at random.
     ///
     /// # Errors
-    /// `Malformed` if `name` is no key name (empty, too long, or with whitespace, control characters or `+`).
+    /// `Malformed` if `name` is no key name (empty, too long, or with whitespace, characters below U+0020 or `+`).
     pub fn new(name: &str, seed: [u8; 32]) -> Result<SigningKey, Error> {
         let secret = ed25519_dalek::SigningKey::from_bytes(&seed);
         let verifier = VerifierKey::of(name, secret.verifying_key())
@@ -291,9 +291,9 @@ fn is_note_text(text: &str) -> bool {
     text.ends_with('\n') && !text.chars().any(|c| c < ' ' && c != '\n')
 }
 
-/// A name that C2SP allows, within our length.
+/// A name that C2SP allows, within our length. (DEL and C1 controls are allowed there, so whoever prints a name escapes.)
 fn is_key_name(name: &str) -> bool {
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
+    let is_plain = |c: char| !c.is_whitespace() && c >= ' ' && c != '+';
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(is_plain)
 }
 
