@@ -12,7 +12,7 @@
 //! damage above a payload's is refused with its place, untouched. It never deletes a file that it
 //! does not know: those are moved to `quarantine/`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use event::ids::{TenantId, Timestamp};
@@ -39,8 +39,8 @@ use crate::wal::acked::{self, Acked, Slot};
 use crate::wal::walk::{Beside, LastFrame, Walked, walk};
 use crate::wal::{Spare, Spares, Wal};
 
+use files::zeroed;
 pub(crate) use files::{Files, first_byte, quarantine_file};
-use files::{spoiled, zeroed};
 
 mod files;
 
@@ -52,6 +52,8 @@ pub struct Survey {
     slot: Slot,
     walked: Walked,
     files: Files,
+    /// Spares that are not all zeros.
+    spoiled: Vec<String>,
     book: Arc<Book>,
     seen: crate::seen::Seen,
     streams: usize,
@@ -114,7 +116,8 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
             tenant.view().lost.push(loss.clone());
         }
     }
-    let spares = Spares::new(options.wal_file_bytes, zeroed(&*disk, &files.spares)?);
+    let (spares, spoiled) = zeroed(&*disk, &files.spares)?;
+    let spares = Spares::new(options.wal_file_bytes, spares);
     let book = Book::new(Arc::clone(&disk), options.store.clone(), tenants, spares);
     let book = Arc::new(book);
     // INVARIANT (I12): damage is named and refused before a byte is written.
@@ -128,6 +131,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
         slot,
         walked,
         files,
+        spoiled,
         book,
         seen,
         streams,
@@ -283,8 +287,7 @@ impl Survey {
 
     /// Moves files that this crate did not write out of the way, and spares that are not zero.
     fn quarantine(&self) -> Result<Vec<String>, Error> {
-        let spoiled: BTreeSet<_> = spoiled(&*self.disk, &self.files.spares)?.into_iter().collect();
-        let all: Vec<_> = self.files.unknown.iter().cloned().chain(spoiled).collect();
+        let all: Vec<_> = self.files.unknown.iter().chain(&self.spoiled).cloned().collect();
         for path in &all {
             quarantine_file(&*self.disk, path)?;
             self.disk.sync_dir(disk::parent(path))?;
