@@ -3,10 +3,11 @@
 //! Promises: `/livez` answers 200 from the first moment to the last; while the server recovers everything else is 503 with
 //! `{phase, done}`. Refuses to open twice.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use event::code::Code;
+use tokio::sync::watch;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -18,7 +19,7 @@ const RETRY_AFTER_S: u64 = 1;
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     app: OnceLock<Arc<App>>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     phase: Mutex<&'static str>,
     done: AtomicU64,
     due: AtomicU64,
@@ -45,12 +46,19 @@ impl Gate {
 
     /// Closes intake; what is in flight goes on.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
     }
 
     /// Whether intake is closed.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        *self.stopping.borrow()
+    }
+
+    /// Waits until intake is closed.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as the gate, so the wait ends only when it is told.
+        let _told = stopping.wait_for(|stopping| *stopping).await;
     }
 
     /// The opened server.

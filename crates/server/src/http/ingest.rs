@@ -80,12 +80,16 @@ pub(super) async fn post(
     let app = opened(&gate)?;
     let terms = terms(&headers)?;
     if gate.is_stopping() {
-        return Err(Problem::new(Code::Stopping, "the server takes no more events"));
+        return Err(stopping());
     }
     let tenant = app.tenants.find(caller.tenant());
     let tenant = tenant.ok_or_else(|| Problem::internal("a key of a tenant that is not open"))?;
     let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
-    let charged = body::read(&headers, sent, &app.budget, deadline).await?;
+    // A body that is still on its way when intake closes is refused at once.
+    let charged = tokio::select! {
+        charged = body::read(&headers, sent, &app.budget, deadline) => charged?,
+        () = gate.stopped() => return Err(stopping()),
+    };
     let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
     let sender = Sender {
         tenant: &tenant,
@@ -226,8 +230,7 @@ async fn append(
         app.is_hot_full.store(room.is_err(), Ordering::Relaxed);
         let room = Some(room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))?);
         let answer = app.intake.append(append, Travelling { rows, room }).await;
-        let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
-        Some(settled(answer.map_err(closed)?)?)
+        Some(settled(answer.map_err(|_| stopping())?)?)
     };
     let (answers, made) = done.as_ref().map_or((Vec::new(), 0..0), answers);
     let mut stored = |index| match app.reader.record(&tenant.id, Index(index)) {
@@ -348,6 +351,11 @@ fn explain(verdict: &Verdict, status: u16, out: &mut Vec<u8>) {
 /// A request that could not be split.
 fn refused(refusal: decode::Refusal) -> Problem {
     Problem::new(refusal.code, refusal.detail).status(refusal.status)
+}
+
+/// Intake is closed.
+fn stopping() -> Problem {
+    Problem::new(Code::Stopping, "the server takes no more events")
 }
 
 fn wrong(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {

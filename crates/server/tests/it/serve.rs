@@ -276,3 +276,39 @@ fn counts_that_left_no_record_are_recorded_at_the_stop() {
         assert!(text.contains(count), "`{count}` is not in {text}");
     }
 }
+
+/// Flips a bit of `text` where it stands in the log.
+fn damage(store: &Store, text: &str) {
+    let logs = files(&store.data_dir().join("ledger/wal"));
+    let place =
+        |bytes: &[u8]| bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    let found = logs.into_iter().find_map(|(path, bytes)| Some((path, place(&bytes)?, bytes)));
+    let (path, at, mut bytes) = found.expect("the text is in the log");
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn a_damaged_payload_is_a_recorded_loss_and_the_rest_is_served() {
+    let store = Store::new();
+    let server = store.serve();
+    for note in ["first", "the-one-that-is-hit", "third"] {
+        let event = format!(r#"{{"action":"a.b","actor":"x","attrs":{{"note":"{note}"}}}}"#);
+        assert_eq!(server.post("/v1/events", &event).status, 200);
+    }
+    server.stop();
+    damage(&store, "the-one-that-is-hit");
+    let losses = r#"{"sql":"select attrs from system_log where kind = 'loss'"}"#;
+    for round in ["at the first start", "at the second, no second record"] {
+        let server = store.serve();
+        let lost = server.post("/v1/query", losses).json();
+        assert_eq!(lost["rows"].as_array().map(Vec::len), Some(1), "{round}: {lost}");
+        assert!(lost.to_string().contains(r#"\"from\":1"#), "{lost}");
+        let rest = server.post("/v1/query", r#"{"sql":"select \"index\" from events"}"#).json();
+        assert_eq!(rest["rows"], serde_json::json!([[0], [2]]), "{round}");
+        assert_eq!(rest["coverage"]["complete"], false, "a part is never passed off as the whole");
+        assert!(server.log().contains("records are lost"), "{round}");
+        assert_eq!(server.get("/t/default/tile/0/000.p/3").status, 200, "proofs go on");
+        server.stop();
+    }
+}
