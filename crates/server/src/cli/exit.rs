@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use super::print;
+use super::{print, text};
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,8 @@ impl Failure {
 
     /// Prints `error:` and `hint:` on stderr.
     pub(crate) fn print(&self) {
-        print::words(&format!("error: {}", self.what));
-        print::words(&format!("hint: {}", self.hint));
+        // Both may hold words of an event or of a server: they must not steer the terminal.
+        print::words(&format!("error: {}", text::printable_lines(&self.what)));
+        print::words(&format!("hint: {}", text::printable_lines(&self.hint)));
     }
 }

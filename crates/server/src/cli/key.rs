@@ -49,6 +49,9 @@ Examples:
         /// Its eight look-up characters, or `ind_` and these
         #[arg(value_parser = lookup)]
         key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -82,8 +85,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             let keys = connect::admin(&admin)?.keys(tenant.as_ref())?;
             if json { json_line(&keys)? } else { list(&keys.keys)? }
         }
-        Command::Revoke { key, admin } => {
+        Command::Revoke { key, json, admin } => {
             connect::admin(&admin)?.revoke_key(&key)?;
+            if json {
+                print::data(&format!("{{\"revoked\":\"{key}\"}}"))?;
+            }
             print::words(&format!("revoked: requests with key {key} are refused from now on"));
         }
     }

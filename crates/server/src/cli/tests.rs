@@ -42,7 +42,7 @@ fn command_lines_of_the_contract_are_read() {
         "key create --tenant acme --producer web --scope write,read",
         "key create --producer web",
         "key ls --tenant acme",
-        "key revoke abcdefg2",
+        "key revoke abcdefg2 --json",
         "key revoke ind_abcdefg2",
         "completions bash",
         "version --json",

@@ -63,7 +63,12 @@ pub(crate) fn compact(value: &Value<'_>) -> String {
     printable(&String::from_utf8_lossy(&bytes))
 }
 
-/// `text` with every control character (C1 and direction marks too) as `\u{..}`.
+/// [`printable`], line by line: for words of ours that may have several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// `text` on one line, with every control character (C1 and direction marks too) as `\u{..}`.
 pub(crate) fn printable(text: &str) -> String {
     let is_steering = |c: char| {
         c.is_control()

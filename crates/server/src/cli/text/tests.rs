@@ -23,6 +23,8 @@ fn no_event_steers_a_terminal() {
         assert!(shown.contains("31m"));
     }
     assert_eq!(printable("Zoë 🙂"), "Zoë 🙂");
+    assert_eq!(printable("a\nb"), "a\\u{a}b", "no cell becomes two rows");
+    assert_eq!(printable_lines("a\nb\u{7}"), "a\nb\\u{7}");
 }
 
 #[test]
