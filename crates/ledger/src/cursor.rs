@@ -103,3 +103,15 @@ pub(crate) fn size(count: u32) -> usize {
 pub(crate) fn length_u64(length: usize) -> u64 {
     u64::try_from(length).expect("no machine has sizes over 64 bits")
 }
+
+/// What zeros are compared with: whole blocks at once, since most of a log file is zeros.
+static ZEROS: [u8; 4096] = [0; 4096];
+
+/// Where the first byte that is not zero stands.
+pub(crate) fn first_set(bytes: &[u8]) -> Option<usize> {
+    let blocks = bytes.chunks(ZEROS.len());
+    let is_zero = |block: &[u8]| Some(block) == ZEROS.get(..block.len());
+    let (number, block) = blocks.enumerate().find(|(_, block)| !is_zero(block))?;
+    let place = block.iter().position(|byte| *byte != 0)?;
+    Some(number * ZEROS.len() + place)
+}

@@ -33,6 +33,7 @@ use event::ids::StoreName;
 use sha2::{Digest, Sha256};
 
 use crate::cursor::{Cursor, Short, checked, length_u32, length_u64, put_crc, put_text, size};
+use crate::error::Records;
 
 pub(crate) use area::{AREA_FRAMING_BYTES, Sound};
 pub use area::{KEY_BYTES_MAX, KEYS_MAX, PACK_BYTES_MIN, PAYLOAD_BYTES_MAX, pack};
@@ -241,6 +242,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Frame<'_>, Short> {
 }
 
 impl Frame<'_> {
+    /// The records of its first section.
+    pub(crate) fn records(&self) -> Option<Records> {
+        let Body::Append(sections) = &self.body else { return None };
+        let head = &sections.first()?.head;
+        Some(Records::new(&head.tenant, head.first, head.end()))
+    }
+
     /// The headers as they were written.
     pub(crate) fn headers(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(size(self.head.headers_bytes));

@@ -122,7 +122,12 @@ impl<'d> Replay<'d> {
                 self.broken.insert(tenant.id.clone());
                 let head = &section.head;
                 let damage = Damage::new(at.file, areas_at, what);
-                Ok(Some(damage.of(&head.tenant, head.first, head.end())))
+                // Where records are missing, those are the ones to name.
+                let size = tenant.view().tree.size();
+                let missing = head.first > size;
+                let (first, end) =
+                    if missing { (size, head.first) } else { (head.first, head.end()) };
+                Ok(Some(damage.of(&head.tenant, first, end)))
             }
         }
     }

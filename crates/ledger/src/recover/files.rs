@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use event::ids::TenantId;
 
-use crate::cursor::length_u64;
+use crate::cursor::{first_set, length_u64};
 use crate::disk::{self, Disk};
 use crate::error::Error;
 use crate::names::{self, CHECKPOINT, FOLDERS, LEDGER, PACKS, QUARANTINE, STATE, UNFINISHED};
@@ -50,7 +50,12 @@ impl Files {
         } else if !names::is_known(folder, name) {
             self.unknown.push(path);
         } else if let (LEDGER, Some(number)) = (folder, names::parse_spare(name)) {
-            let bytes = disk.length(&path)?;
+            let bytes = match disk.length(&path) {
+                Ok(bytes) => bytes,
+                // A running server made a log file of it since the list was made.
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
             self.spares.push((number, Spare { path, bytes }));
         } else if let (STATE, Some(seq)) = (folder, names::parse_snapshot(name)) {
             self.snapshots.push(seq);
@@ -63,6 +68,9 @@ impl Files {
     }
 }
 
+/// Spares with their numbers, and paths.
+type Zeroed = (Vec<(u64, Spare)>, Vec<String>);
+
 /// Moves a file to the quarantine; the folder that it stood in is the caller's to sync.
 pub(crate) fn quarantine_file(disk: &dyn Disk, path: &str) -> Result<(), Error> {
     disk.create_dir(QUARANTINE)?;
@@ -72,27 +80,17 @@ pub(crate) fn quarantine_file(disk: &dyn Disk, path: &str) -> Result<(), Error> 
     Ok(disk.sync_dir(QUARANTINE)?)
 }
 
-/// The spares that are all zeros.
-pub(crate) fn zeroed(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<(u64, Spare)>, Error> {
-    let mut whole = Vec::new();
+/// The spares that are all zeros, and the paths of those that are not.
+pub(crate) fn zeroed(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Zeroed, Error> {
+    let (mut whole, mut spoiled) = (Vec::new(), Vec::new());
     for (number, spare) in spares {
-        if first_byte(disk, &spare.path)?.is_none() {
-            whole.push((*number, spare.clone()));
+        match first_byte(disk, &spare.path)? {
+            None => whole.push((*number, spare.clone())),
+            Some(_) => spoiled.push(spare.path.clone()),
         }
     }
-    Ok(whole)
-}
-
-/// The spares that are not all zeros.
-pub(crate) fn spoiled(disk: &dyn Disk, spares: &[(u64, Spare)]) -> Result<Vec<String>, Error> {
-    let mut spoiled = Vec::new();
-    for (_, spare) in spares {
-        // One that was found whole may have become a log file since.
-        if disk::exists(disk, &spare.path)? && first_byte(disk, &spare.path)?.is_some() {
-            spoiled.push(spare.path.clone());
-        }
-    }
-    Ok(spoiled)
+    assert_eq!(whole.len() + spoiled.len(), spares.len(), "a spare is one or the other");
+    Ok((whole, spoiled))
 }
 
 /// Where the first byte that is not zero stands.
@@ -102,7 +100,7 @@ pub(crate) fn first_byte(disk: &dyn Disk, path: &str) -> Result<Option<u64>, Err
     loop {
         let read = disk.read_at(path, offset, &mut buffer)?;
         let chunk = buffer.get(..read).unwrap_or_default();
-        if let Some(place) = chunk.iter().position(|byte| *byte != 0) {
+        if let Some(place) = first_set(chunk) {
             return Ok(Some(offset + length_u64(place)));
         }
         if read < buffer.len() {

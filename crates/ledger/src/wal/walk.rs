@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::{Acked, Slot};
-use crate::cursor::length_u64;
+use crate::cursor::{first_set, length_u64};
 use crate::disk::{self, Disk};
 use crate::error::{Damage, Error};
 use crate::frame::{self, FRAME_MAGIC, Flaw, Frame, FrameKind, Link};
@@ -158,7 +158,7 @@ impl Walk<'_> {
         let bytes = disk::read(self.disk, &file.path, WAL_FILE_BYTES_MAX)?;
         self.found.files += 1;
         self.found.bytes += length_u64(bytes.len());
-        if bytes.iter().all(|byte| *byte == 0) {
+        if first_set(&bytes).is_none() {
             return self.unused_file(file, later, length_u64(bytes.len()));
         }
         if !self.found.tails.is_empty() {
@@ -168,7 +168,7 @@ impl Walk<'_> {
         }
         self.check_place(file);
         let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| rest.iter().any(|byte| *byte != 0)) {
+        while let Some(rest) = bytes.get(at..).filter(|rest| first_set(rest).is_some()) {
             let next = self.found.next_seq();
             let frame = frame::parse(rest).ok().filter(|frame| self.continues(frame, at));
             let whole = frame.as_ref().is_some_and(|frame| frame.flaws.is_empty());
@@ -304,12 +304,17 @@ impl Walk<'_> {
         self.broken = false;
         let offset = length_u64(at);
         for flaw in &frame.flaws {
-            match flaw {
-                Flaw::FirstCopy => self.damage(file, at, "the first copy of a frame's headers"),
-                Flaw::SecondCopy => self.damage(file, at, "the second copy of a frame's headers"),
+            let what = match flaw {
+                Flaw::FirstCopy => "the first copy of a frame's headers",
+                Flaw::SecondCopy => "the second copy of a frame's headers",
                 // What a damaged area means depends on what else is there: the visitor says.
-                Flaw::Area { .. } => {}
-            }
+                Flaw::Area { .. } => continue,
+            };
+            let damage = Damage::new(&file.path, offset, what);
+            self.found.damages.push(match frame.records() {
+                Some(records) => Damage { records: Some(records), ..damage },
+                None => damage,
+            });
         }
         let told = self.acked.filter(|acked| acked.seq == frame.head.link.seq);
         if told.is_some_and(|acked| acked.hash != frame.hash) {
