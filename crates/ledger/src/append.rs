@@ -358,7 +358,10 @@ impl Writer {
         Counts::add(&counts.bytes, length_u64(buffer.len()));
         Counts::set(&counts.ids, length_u64(self.seen.len()));
         Counts::set(&counts.streams, length_u64(self.streams));
-        self.frame.buffer = buffer;
+        if buffer.capacity() <= 2 * self.options.frame_bytes {
+            // One outsized request must not hold its memory for ever.
+            self.frame.buffer = buffer;
+        }
         self.frame.bytes = 0;
         self.frame.committed += 1;
         Ok(())
