@@ -8,6 +8,13 @@ use super::Dice;
 use super::http::{Door, Http};
 use super::store::{Acknowledged, acknowledged};
 
+/// What was acknowledged in a round, by all producers together.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) requests: AtomicU64,
+    pub(crate) events: AtomicU64,
+}
+
 /// How a producer names its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
@@ -69,9 +76,9 @@ impl Producer {
         self.pending.as_ref().map_or(0, |request| request.count)
     }
 
-    /// Sends until the server is gone, adding each acknowledged event to `total`. An error is a
+    /// Sends until the server is gone, adding each acknowledged request to `tally`. An error is a
     /// broken promise; a lost connection is none.
-    pub(crate) fn run(&mut self, door: &Door, total: &AtomicU64) -> Result<(), String> {
+    pub(crate) fn run(&mut self, door: &Door, tally: &Tally) -> Result<(), String> {
         let Ok(mut http) = Http::connect(door) else { return Ok(()) };
         loop {
             let mut request = match self.pending.take() {
@@ -91,7 +98,8 @@ impl Producer {
                 .map_err(|why| format!("{} was answered {}: {why}", self.name, reply.status))?;
             self.keep(&request, &items)?;
             self.pending = None;
-            total.fetch_add(request.count, Ordering::Relaxed);
+            tally.events.fetch_add(request.count, Ordering::Relaxed);
+            tally.requests.fetch_add(1, Ordering::Relaxed);
         }
     }
 

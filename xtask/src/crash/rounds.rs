@@ -5,11 +5,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use super::load::{Naming, Producer};
+use super::load::{Naming, Producer, Tally};
 use super::server::{Home, Server};
 use super::store::Contents;
 use super::{Dice, fresh_seed};
@@ -144,21 +144,21 @@ fn one_round(
     each: u64,
     dice: &mut Dice,
 ) -> Result<u64, String> {
-    let total = Arc::new(AtomicU64::new(0));
+    let tally = Arc::new(Tally::default());
     // The producers would go on: at the moment of the kill requests are in flight.
     let kill_at = each + dice.below(each / 8 + 1);
     let (done, ended) = sync_channel(16);
     let mut threads = Vec::new();
     for mut producer in std::mem::take(producers) {
-        let (door, total, done) = (server.door.clone(), Arc::clone(&total), done.clone());
+        let (door, tally, done) = (server.door.clone(), Arc::clone(&tally), done.clone());
         threads.push(std::thread::spawn(move || {
-            let outcome = producer.run(&door, &total);
+            let outcome = producer.run(&door, &tally);
             let _ = done.send(());
             (producer, outcome)
         }));
     }
     drop(done);
-    let waited = wait_for(&total, kill_at, &ended);
+    let waited = wait_for(&tally, kill_at, &ended);
     // A few more turns of the scheduler: the kill should not always follow an acknowledgement.
     for _ in 0..dice.below(2_000) {
         std::hint::spin_loop();
@@ -170,12 +170,17 @@ fn one_round(
         producers.push(producer);
     }
     waited?;
-    Ok(total.load(Ordering::Relaxed))
+    Ok(tally.events.load(Ordering::Relaxed))
 }
 
-/// Waits until `total` reaches `target`, or a producer gave up before.
-fn wait_for(total: &AtomicU64, target: u64, ended: &Receiver<()>) -> Result<(), String> {
-    while total.load(Ordering::Relaxed) < target {
+/// Waits until so many events, and requests enough, were acknowledged; an error if a producer gave
+/// up before.
+fn wait_for(tally: &Tally, events: u64, ended: &Receiver<()>) -> Result<(), String> {
+    let enough = || {
+        tally.events.load(Ordering::Relaxed) >= events
+            && tally.requests.load(Ordering::Relaxed) > REQUESTS_MIN
+    };
+    while !enough() {
         if ended.recv_timeout(Duration::from_millis(1)).is_ok() {
             return Err("a producer lost the server before the kill".into());
         }
