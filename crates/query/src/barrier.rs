@@ -138,10 +138,16 @@ impl ExecutionPlan for Barrier {
         if partition != 0 {
             return exec_err!("a scan has one partition");
         }
-        let barrier = self.clone();
-        let batches = pieces(Arc::clone(&self.rows)).map(move |piece| barrier.batch(&piece));
         let schema = self.schema();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches))))
+        let start = (self.clone(), pieces(Arc::clone(&self.rows)));
+        let batches = stream::unfold(start, |(barrier, mut pieces)| async {
+            let piece = pieces.next()?;
+            // A step above may work long on one batch and ask for the next at once; only here does
+            // the time limit, or the caller who left, get a word in.
+            tokio::task::yield_now().await;
+            Some((barrier.batch(&piece), (barrier, pieces)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
 }
 

@@ -14,6 +14,7 @@ mod calls; // functions of our own
 pub mod limits; // what one query may use
 mod output; // answers as JSON, CSV and Arrow
 mod run; // statement to answer
+mod steady; // plans that can be interrupted, rows in one order
 mod tables; // what tables there are and what their columns mean
 
 use event::code::Code;

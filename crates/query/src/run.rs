@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider,
@@ -25,6 +25,7 @@ use futures::StreamExt as _;
 use crate::allow::{self, Allowed};
 use crate::barrier::Scoped;
 use crate::limits::{self, Limits, counted, passed};
+use crate::steady::steady;
 use crate::{Error, tables};
 
 /// The only catalog and schema there are; statements never name them.
@@ -32,6 +33,9 @@ const CATALOG: &str = "indelible";
 const SCHEMA: &str = "public";
 /// How many of the largest consumers an engine's memory error lists; it is not shown to callers.
 const CONSUMERS_SHOWN: NonZeroUsize = NonZeroUsize::MIN;
+
+/// The setting that the engine names when the spill folder is full; it has no kind of its own.
+const SPILL_FULL: &str = "max_temp_directory_size";
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +108,7 @@ impl Answer {
 
     /// The bytes of its arrays: what [`Limits::answer_bytes_max`] bounds.
     pub fn bytes(&self) -> usize {
-        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+        self.batches.iter().map(size).sum()
     }
 
     /// What it was worked out over.
@@ -166,6 +170,7 @@ async fn query(
     let plan = plan.with_param_values(values(parameters)?).map_err(mind)?;
     allow::plan(&plan)?;
     let physical = state.create_physical_plan(&plan).await.map_err(mind)?;
+    let physical = steady(physical).map_err(mind)?;
     let schema = distinct_names(physical.schema())?;
     let mut stream = execute_stream(physical, state.task_ctx()).map_err(mind)?;
     let mut answer = Vec::new();
@@ -173,11 +178,20 @@ async fn query(
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(mind)?;
         count += batch.num_rows();
-        bytes += batch.get_array_memory_size();
+        bytes += size(&batch);
         fits(count, bytes, limits)?;
         answer.push(batch);
     }
     Ok((schema, answer))
+}
+
+/// Bytes of a batch's own rows: a batch may be a slice of larger arrays.
+fn size(batch: &RecordBatch) -> usize {
+    let of = |column: &ArrayRef| {
+        let slice = column.to_data().get_slice_memory_size();
+        slice.unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    batch.columns().iter().map(of).sum()
 }
 
 fn fits(rows: usize, bytes: usize, limits: &Limits) -> Result<(), Error> {
@@ -308,10 +322,13 @@ pub(crate) fn blame(error: DataFusionError, limits: &Limits) -> Error {
         },
         other => other,
     };
+    const HINT: &str = "sort, join and group fewer rows or columns";
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => {
-            const HINT: &str = "sort, join and group fewer rows or columns";
             counted("bytes of memory", limits.memory_bytes_max, HINT)
+        }
+        root if root.to_string().contains(SPILL_FULL) => {
+            passed("bytes of spilled rows", limits.spill_bytes_max, HINT)
         }
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(own) => own.clone(),

@@ -11,6 +11,7 @@ use indelible_query::limits::STACK_BYTES;
 use indelible_query::{Answer, Error, Limits, Parameter, Question};
 use lake::{Hot, Rows, RowsBuilder, View};
 use policy::{Action, Principal, Scope, Scopes};
+use tokio::runtime::Runtime;
 
 /// 2024-05-01T12:00:00Z.
 pub(crate) const RECEIVED: u64 = 1_714_564_800_000_000_000;
@@ -116,15 +117,22 @@ pub(crate) fn ask_with(
     parameters: &[Parameter],
     limits: &Limits,
 ) -> Result<Answer, Error> {
-    let ask = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    on_a_query_thread(|runtime| {
         let policy = policy_view(Scope::Read, Action::Read);
         let question = Question { sql, parameters };
         runtime.block_on(indelible_query::run(Arc::clone(view), &policy, question, limits))
+    })
+}
+
+/// Works on a thread with the stack that the crate says it needs, with a runtime of its own.
+pub(crate) fn on_a_query_thread<T: Send>(work: impl FnOnce(&Runtime) -> T + Send) -> T {
+    let with_runtime = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        work(&runtime)
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        thread.spawn_scoped(scope, ask).unwrap().join().unwrap()
+        thread.spawn_scoped(scope, with_runtime).unwrap().join().unwrap()
     })
 }
 
