@@ -6,6 +6,7 @@
 
 mod cli; // what a person types
 mod http; // what a program sends
+mod repair; // offline: a damaged store, mended
 mod verify; // offline: what a store says, checked
 
 mod run; // from start to stop

@@ -18,7 +18,7 @@ use super::keys::{Source, Trusted, read_text};
 use super::records::Records;
 use super::report::{Finding, Report, Weight};
 use crate::control::look::{self, Content};
-use crate::manifest::{self, Difference, Manifest};
+use crate::manifest::{self, Difference, FileEntry, Manifest};
 use crate::tenants;
 
 /// Bytes of a `MANIFEST` that are read: a line a file, and a store has thousands at most.
@@ -56,6 +56,12 @@ pub(crate) fn check(
     };
     if !inspection.ends_in_stop {
         let Some(plan) = &inspection.unfinished_stop else {
+            if has_newer_log(&manifest, &found) {
+                // From the first frame of a new log file on an old manifest counts for nothing.
+                return report.note(
+                    "a start was broken off before it removed `MANIFEST`, which counts for nothing",
+                );
+            }
             return report
                 .findings
                 .push(damage("there is a `MANIFEST`, and the log does not end in a stop"));
@@ -87,6 +93,17 @@ pub(crate) fn check(
             }
         });
     }
+}
+
+/// Whether the log goes on in a file that the manifest does not know.
+fn has_newer_log(manifest: &Manifest, found: &[FileEntry]) -> bool {
+    let is_log = |entry: &&FileEntry| entry.path.starts_with("ledger/wal/");
+    let last = manifest.files.iter().rev().find(is_log);
+    found
+        .iter()
+        .rev()
+        .find(is_log)
+        .is_some_and(|newest| last.is_none_or(|last| newest.path > last.path))
 }
 
 /// The manifest, its signature judged by the `system` ledger's key.
