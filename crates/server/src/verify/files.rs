@@ -12,6 +12,7 @@
 use std::path::Path;
 
 use event::ids::StoreName;
+use ledger::StopPlan;
 use ledger::inspect::Inspection;
 
 use super::keys::{Source, Trusted, read_text};
@@ -55,24 +56,24 @@ pub(crate) fn check(
         }
     };
     if !inspection.ends_in_stop {
-        let Some(plan) = &inspection.unfinished_stop else {
-            if has_newer_log(&manifest, &found) {
+        match &inspection.unfinished_stop {
+            Some(plan) if is_planned(&manifest, plan) => {
+                // The stop frame was still to follow: the file is compared as it would be with it.
+                for entry in found.iter_mut().filter(|entry| entry.path == plan.path) {
+                    (entry.size, entry.sha256) = (plan.bytes, plan.sha256);
+                }
+                report.note("the last stop was not finished: `MANIFEST` is there, and the `stop` frame is not");
+            }
+            _ if has_newer_log(&manifest, &found) => {
                 // From the first frame of a new log file on an old manifest counts for nothing.
                 return report.note(
                     "a start was broken off before it removed `MANIFEST`, which counts for nothing",
                 );
             }
-            return report
+            _ => report
                 .findings
-                .push(damage("there is a `MANIFEST`, and the log does not end in a stop"));
-        };
-        // The stop frame was still to follow: the file is compared as it would be with it.
-        for entry in found.iter_mut().filter(|entry| entry.path == plan.path) {
-            (entry.size, entry.sha256) = (plan.bytes, plan.sha256);
+                .push(damage("there is a `MANIFEST`, and the log does not end in a stop")),
         }
-        report.note(
-            "the last stop was not finished: `MANIFEST` is there, and the `stop` frame is not",
-        );
     }
     report.files = report.files.max(u64::try_from(found.len()).unwrap_or(u64::MAX));
     for difference in manifest.differences(&found) {
@@ -93,6 +94,12 @@ pub(crate) fn check(
             }
         });
     }
+}
+
+/// Whether the manifest lists the log as it would be with the stop frame that would follow.
+fn is_planned(manifest: &Manifest, plan: &StopPlan) -> bool {
+    let listed = manifest.files.iter().find(|entry| entry.path == plan.path);
+    listed.is_some_and(|entry| (entry.size, entry.sha256) == (plan.bytes, plan.sha256))
 }
 
 /// Whether the log goes on in a file that the manifest does not know.
