@@ -28,6 +28,13 @@ pub use settle::{Answer, SettleError};
 /// The highest number of a stream: numbers in receipts are plain integers below 2^53.
 pub const SEQ_MAX: u64 = (1 << 53) - 1;
 
+/// The number of a stream that `text` is: digits alone, from 1 to [`SEQ_MAX`]. A sign is none.
+pub fn parse_seq(text: &str) -> Option<Seq> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_plain && (1..=SEQ_MAX).contains(number));
+    number.map(Seq)
+}
+
 /// What all items of a request have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {

@@ -245,6 +245,18 @@ fn a_place_keeps_to_the_numbers_of_a_stream() {
 }
 
 #[test]
+fn a_number_is_digits_and_nothing_else() {
+    for (text, number) in
+        [("1", Some(1)), ("007", Some(7)), ("9007199254740991", Some(super::SEQ_MAX))]
+    {
+        assert_eq!(super::parse_seq(text), number.map(Seq), "{text}");
+    }
+    for text in ["", "0", "+1", "-1", " 1", "1.0", "9007199254740992", "18446744073709551616"] {
+        assert_eq!(super::parse_seq(text), None, "{text}");
+    }
+}
+
+#[test]
 fn i5_what_was_seen_is_judged_by_its_record() {
     let other = r#"{"action":"user.login","actor":"bob"}"#;
     let spelled =
