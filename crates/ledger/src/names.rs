@@ -13,6 +13,8 @@
 
 use event::ids::TenantId;
 
+use crate::tree::PACK_ENTRIES;
+
 /// The ledger's folder.
 pub(crate) const LEDGER: &str = "ledger";
 /// The write-ahead log's folder.
@@ -29,6 +31,9 @@ pub(crate) const ACKED: &str = "ledger/acked";
 pub(crate) const QUARANTINE: &str = "quarantine";
 /// How an unfinished file's name ends.
 pub(crate) const UNFINISHED: &str = ".tmp";
+
+/// No ledger has more packs: its first index times the entries of a pack stays a `u64`.
+const PACK_NUMBER_MAX: u64 = u64::MAX / PACK_ENTRIES - 1;
 
 /// Folders in which every file must be known.
 pub(crate) const FOLDERS: [&str; 5] = [LEDGER, WAL, STATE, PACKS, CHECKPOINT];
@@ -71,7 +76,8 @@ pub(crate) fn pack(tenant: &TenantId, number: u64) -> String {
 /// Tenant and number of a pack, from its name without the folder.
 pub(crate) fn parse_pack(name: &str) -> Option<(TenantId, u64)> {
     let (tenant, place) = name.strip_suffix(".pack")?.split_once('.')?;
-    Some((TenantId::parse(tenant).ok()?, number(place, 10)?))
+    let place = number(place, 10).filter(|place| *place <= PACK_NUMBER_MAX)?;
+    Some((TenantId::parse(tenant).ok()?, place))
 }
 
 /// A tenant's stored checkpoint.

@@ -409,7 +409,7 @@ pub(crate) fn leftovers(replay: &Replay<'_>, files: &Files, next_seq: u64) -> Ve
 }
 
 /// No stored checkpoint may be larger than the tree, or differ from it at its size.
-fn compare_checkpoints(
+pub(crate) fn compare_checkpoints(
     book: &Book,
     tenants: &[TenantId],
 ) -> Result<HashMap<TenantId, TreeSize>, Error> {

@@ -9,6 +9,7 @@
 //! acked slot            rewritten, if the log ends in a clean stop
 //! packs                 missing or damaged ones written anew from the log
 //! snapshots             a damaged one goes to quarantine: the log leads to the same state
+//! checkpoints           one that cannot be read goes to quarantine
 //! ```
 //!
 //! It promises to write only bytes whose CRC or hash stands elsewhere in the log, so that a mended
@@ -23,22 +24,23 @@ use event::ids::{EventId, Instance, ProducerId, Seq, TenantId};
 use tlog::hash::Hash;
 
 use crate::book::Book;
+use crate::checkpoint;
 use crate::cursor::length_u64;
 use crate::disk::{self, Disk};
 use crate::error::{Damage, Error, Lost};
 use crate::frame::area::{self, decode_keys, split, unpack};
-use crate::frame::{AreaKind, Body, Flaw, Frame, SectionView, second_copy};
+use crate::frame::{AreaKind, Body, Flaw, Frame, FrameKind, SectionView, second_copy};
 use crate::keep::write_packs;
 use crate::ledger::Options;
-use crate::names::{self, PACKS, STATE};
+use crate::names::{self, CHECKPOINT, PACKS, STATE};
 use crate::pack;
-use crate::recover::{Files, quarantine_file};
+use crate::recover::{Files, compare_checkpoints, leftovers, load_snapshots, quarantine_file};
 use crate::replay::Replay;
 use crate::request::KeyBlob;
 use crate::seen::IDS_MAX;
 use crate::snapshot;
 use crate::tree::PACK_ENTRIES;
-use crate::wal::walk::{At, Beside, Walked, walk};
+use crate::wal::walk::{At, Beside, Gap, Walked, walk};
 use crate::wal::{Acked, Spares, acked};
 
 mod rebuild;
@@ -86,13 +88,32 @@ pub(crate) struct Mend {
 pub fn wal(disk: &Arc<dyn Disk>, facts_of: FactsOf<'_>) -> Result<Repairs, Error> {
     let mut repairs = Repairs::default();
     quarantine_bad_snapshots(&**disk, &mut repairs)?;
+    quarantine_bad_checkpoints(&**disk, &mut repairs)?;
     mend_areas(&**disk, facts_of, &mut repairs)?;
     mend_gaps(&**disk, facts_of, &mut repairs)?;
     // What stood behind a gap was not looked at before.
     mend_areas(&**disk, facts_of, &mut repairs)?;
     mend_slot(&**disk, &mut repairs)?;
     mend_packs(disk, &mut repairs)?;
+    confirm(disk)?;
     Ok(repairs)
+}
+
+/// What the next start will check; a repair that left any of it is not done.
+fn confirm(disk: &Arc<dyn Disk>) -> Result<(), Error> {
+    let files = Files::list(&**disk)?;
+    let snapshots = load_snapshots(&**disk, &files.snapshots)?;
+    let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
+    let slot = acked::load(&**disk)?;
+    let walked = walk(&**disk, slot, Beside::Nothing, &mut |at, frame| replay.frame(at, frame))?;
+    let left = walked.damages.iter().cloned().chain(leftovers(&replay, &files, walked.next_seq()));
+    if let Some(damage) = left.into_iter().next() {
+        return Err(damage.into());
+    }
+    let Some((store, _)) = replay.store.clone() else { return Ok(()) };
+    let spares = Spares::new(Options::new(store.clone(), [0; 16]).wal_file_bytes, Vec::new());
+    let book = Book::new(Arc::clone(disk), store, replay.tenants, spares);
+    compare_checkpoints(&book, &files.checkpoints).map(|_| ())
 }
 
 /// Walks the log without following tenants.
@@ -110,6 +131,20 @@ fn quarantine_bad_snapshots(disk: &dyn Disk, repairs: &mut Repairs) -> Result<()
             let path = names::snapshot(seq);
             quarantine_file(disk, &path)?;
             disk.sync_dir(STATE)?;
+            repairs.mended.push(*damage);
+            repairs.quarantined.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A stored checkpoint that cannot be read says nothing; one that can is never set aside.
+fn quarantine_bad_checkpoints(disk: &dyn Disk, repairs: &mut Repairs) -> Result<(), Error> {
+    for tenant in Files::list(disk)?.checkpoints {
+        if let Err(Error::Damaged { damage }) = checkpoint::load(disk, &tenant) {
+            let path = names::checkpoint(&tenant);
+            quarantine_file(disk, &path)?;
+            disk.sync_dir(CHECKPOINT)?;
             repairs.mended.push(*damage);
             repairs.quarantined.push(path);
         }
@@ -267,7 +302,10 @@ fn mend_gaps(disk: &dyn Disk, facts_of: FactsOf<'_>, repairs: &mut Repairs) -> R
     loop {
         let walked = look(disk, &mut |_, _| {})?;
         let Some(gap) = walked.gaps.first() else { return Ok(()) };
-        let mend = rebuild::frame(disk, gap, facts_of)?;
+        let mend = match foreign_bytes(disk, gap)? {
+            Some(mend) => mend,
+            None => rebuild::frame(disk, gap, facts_of)?,
+        };
         apply(disk, &mend)?;
         repairs.mended.push(mend.what);
         let behind = look(disk, &mut |_, _| {})?;
@@ -277,6 +315,27 @@ fn mend_gaps(disk: &dyn Disk, facts_of: FactsOf<'_>, repairs: &mut Repairs) -> R
             return Err(Error::damaged(&gap.file, gap.from, "a frame that could not be rebuilt"));
         }
     }
+}
+
+/// Zeros for bytes where no frame ever was: behind a stop, or where the frame that follows the one
+/// before stands in the next file.
+fn foreign_bytes(disk: &dyn Disk, gap: &Gap) -> Result<Option<Mend>, Error> {
+    let Some(before) = gap.before.as_ref().filter(|before| before.file == gap.file) else {
+        return Ok(None);
+    };
+    let mut followed = before.kind == FrameKind::Stop;
+    look(disk, &mut |_, frame| {
+        let link = &frame.head.link;
+        followed |= link.seq == before.link.seq + 1 && link.previous == before.hash;
+    })?;
+    let length = usize::try_from(gap.to - gap.from).unwrap_or(usize::MAX);
+    let mend = || Mend {
+        file: Arc::clone(&gap.file),
+        offset: gap.from,
+        bytes: vec![0; length],
+        what: Damage::new(&gap.file, gap.from, "bytes behind the last frame set to zero"),
+    };
+    Ok((followed && gap.next.is_none()).then(mend))
 }
 
 fn mend_slot(disk: &dyn Disk, repairs: &mut Repairs) -> Result<(), Error> {

@@ -257,6 +257,7 @@ impl<'d> Replay<'d> {
         if !self.broken.is_empty() {
             return None;
         }
+        self.restore_keys(&snapshot);
         let walked: Vec<_> = self.tenants.values().map(|tenant| TenantState::of(tenant)).collect();
         let same_tenants = walked.len() == snapshot.tenants.len()
             && snapshot.tenants.iter().zip(&walked).all(|(then, now)| then.agrees(now));
@@ -265,6 +266,23 @@ impl<'d> Replay<'d> {
             return self.missing_pack(&snapshot);
         }
         Some(Damage::new(&names::snapshot(seq), 0, "another state than the log leads to"))
+    }
+
+    /// Where a section's keys are damaged, the standing ones are taken from the snapshot: that is
+    /// what they stand there for.
+    fn restore_keys(&self, snapshot: &Snapshot) {
+        for then in &snapshot.tenants {
+            let damaged =
+                |lost: &&Lost| lost.part == LostPart::Keys && lost.records.tenant == then.tenant;
+            let Some(tenant) = self.tenants.get(&then.tenant) else { continue };
+            if self.lost.iter().find(damaged).is_some() {
+                let mut view = tenant.view();
+                for key in &then.keys {
+                    let name = (key.kind, key.id);
+                    view.keys.entry(name).or_insert_with(|| key.bytes.clone().into());
+                }
+            }
+        }
     }
 
     /// A pack that a snapshot knows of and that is not there.

@@ -89,7 +89,7 @@ impl FrameHead {
         let bounded = (FRAME_HEAD_BYTES..=HEADERS_BYTES_MAX).contains(&size(headers_bytes))
             && size(areas_bytes) <= AREAS_BYTES_MAX;
         let counted = (sections > 0) == (kind == FrameKind::Append);
-        let numbered = link.seq < u64::MAX && link.epoch > 0;
+        let numbered = link.seq < u64::MAX && (1..u64::MAX).contains(&link.epoch);
         if magic != FRAME_MAGIC || version != VERSION || zero != 0 {
             return Err(Short);
         }

@@ -335,6 +335,10 @@ fn decode_source(
     (instance, (first, last)): (Instance, (u64, u64)),
     count: u32,
 ) -> Result<Source, Short> {
+    if last == u64::MAX {
+        // There is always a next number.
+        return Err(Short);
+    }
     match (code, producer) {
         (0, producer) if instance.0 == [0; 16] && first == 0 && last == 0 => {
             Ok(Source::Loose { producer })

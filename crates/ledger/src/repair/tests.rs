@@ -253,3 +253,25 @@ fn an_unreadable_slot_after_a_clean_stop_is_written_anew() {
     mend(&disk).unwrap();
     assert_eq!(disk.bytes("ledger/acked"), good);
 }
+
+#[test]
+fn bytes_behind_the_last_frame_of_a_file_are_set_to_zero() {
+    let stopped = {
+        let mut store = Store::new();
+        store.done(streamed("acme", 1, 10));
+        store = store.restart();
+        store.done(streamed("acme", 11, 10));
+        store.stop()
+    };
+    let before = stopped.files.lock().unwrap().clone();
+    let logs = stopped.paths("ledger/wal/");
+    assert_eq!(logs.len(), 2);
+    for path in logs {
+        let disk = stopped.copy();
+        disk.edit(&path, |bytes| *bytes.last_mut().unwrap() = 1);
+        let shared: Arc<dyn Disk> = disk.copy();
+        assert!(matches!(crate::survey(shared, options()), Err(Error::Damaged { .. })));
+        assert_eq!(mend(&disk).unwrap().mended.len(), 1);
+        assert_whole(&disk, &before);
+    }
+}

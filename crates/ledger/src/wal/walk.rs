@@ -13,7 +13,7 @@ use super::{Acked, Slot};
 use crate::cursor::{first_set, length_u64};
 use crate::disk::{self, Disk};
 use crate::error::{Damage, Error};
-use crate::frame::{self, FRAME_MAGIC, Flaw, Frame, FrameKind, Link};
+use crate::frame::{self, FRAME_MAGIC, Flaw, Frame, FrameHead, FrameKind, Link};
 use crate::names::{self, ACKED, WAL};
 
 /// No log file is longer: its usual size, or the largest frame.
@@ -271,15 +271,15 @@ impl Walk<'_> {
         let mut from = from;
         loop {
             let at = frame::find(bytes, &FRAME_MAGIC, from)?;
-            let frame = bytes.get(at..).and_then(|rest| frame::parse(rest).ok());
-            let counts = |frame: &Frame<'_>| {
-                let head = &frame.head;
+            // The fixed header is looked at first: a payload full of magics costs no more than that.
+            let rest = bytes.get(at..).unwrap_or_default();
+            let counts = FrameHead::decode(rest).is_ok_and(|head| {
                 let ours = boot.is_none_or(|boot| boot == head.link.boot);
                 let owner = head.kind == FrameKind::Owner && at == 0;
-                let copies = !frame.flaws.contains(&Flaw::FirstCopy);
-                head.link.seq > next && (ours || owner) && copies
-            };
-            if frame.as_ref().is_some_and(counts) {
+                head.link.seq > next && (ours || owner)
+            });
+            let whole = |frame: &Frame<'_>| !frame.flaws.contains(&Flaw::FirstCopy);
+            if counts && frame::parse(rest).is_ok_and(|frame| whole(&frame)) {
                 return Some(at);
             }
             from = at + 1;
