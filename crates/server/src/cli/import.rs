@@ -77,6 +77,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (client, _) = connect::client(&args.connect)?;
     let (producer, key) = import_key(&client.import_key()?)?;
     let events_out = args.events_out.as_deref().map(create).transpose()?;
+    let output = if args.json { Output::Json } else { Output::Line };
     let summary = Summary::new(found.skipped);
     let mapping = format.mapping();
     let flight = Flight::watched();
@@ -85,10 +86,19 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         key,
         format,
         known: if args.again { Known::StoredAgain } else { Known::PassedOver },
-        progress: progress(&found.files, args.json),
+        progress: progress(&found.files, output),
     };
     let stopped = import.files(&found.files);
-    finish(import, stopped, args.json)
+    finish(import, stopped, output)
+}
+
+/// For whom the summary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    /// A program.
+    Json,
+    /// A person.
+    Line,
 }
 
 /// What is done with records that are known from elsewhere.
@@ -232,17 +242,16 @@ fn import_key(
 }
 
 /// Writes out what is buffered, prints the summary, and tells how the command ends.
-fn finish(import: Import, stopped: Option<Failure>, json: bool) -> Result<Exit, Failure> {
+fn finish(import: Import, stopped: Option<Failure>, output: Output) -> Result<Exit, Failure> {
     import.progress.finish_and_clear();
     let Courier { events_out, summary, .. } = import.courier;
     if let Some(mut out) = events_out {
         out.flush()
             .map_err(|error| failed(&format!("the events could not be written: {error}")))?;
     }
-    if json {
-        print::data(&summary.json().to_string())?;
-    } else {
-        print::data(&summary.line())?;
+    match output {
+        Output::Json => print::data(&summary.json().to_string())?,
+        Output::Line => print::data(&summary.line())?,
     }
     for line in summary.words() {
         print::words(&line);
@@ -262,8 +271,8 @@ fn finish(import: Import, stopped: Option<Failure>, json: bool) -> Result<Exit, 
 }
 
 /// A bar over the bytes of all files, for a person who looks on.
-fn progress(files: &[PathBuf], json: bool) -> ProgressBar {
-    if json || !io::stderr().is_terminal() {
+fn progress(files: &[PathBuf], output: Output) -> ProgressBar {
+    if output == Output::Json || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bytes = files.iter().filter_map(|path| std::fs::metadata(path).ok());
