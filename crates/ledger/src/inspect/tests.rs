@@ -195,7 +195,7 @@ fn beside_a_running_server_its_unfinished_end_is_left_alone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// Whole sectors of anything anywhere: found or harmless, and nothing panics on the way.
     #[test]
