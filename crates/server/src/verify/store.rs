@@ -24,6 +24,7 @@ use super::report::{Fault, Finding, Refusal, Report, TenantLine, Weight};
 use super::{files, receipts};
 use crate::clock::Clock;
 use crate::keyring::Keyring;
+use crate::manifest;
 
 /// What is to be checked, and how.
 #[derive(Debug)]
@@ -96,7 +97,8 @@ fn store_state(data_dir: &Path) -> Result<(Beside, Option<File>), Refusal> {
     if !data_dir.is_dir() {
         return Err(usage(format!("`{}` is no folder", data_dir.display())));
     }
-    if !data_dir.join("ledger").is_dir() && !data_dir.join("control.db").exists() {
+    let traces = ["ledger", "control.db", manifest::FILE];
+    if !traces.iter().any(|name| data_dir.join(name).exists()) {
         return Err(usage(format!("`{}` holds no store", data_dir.display())));
     }
     let Ok(lock) = File::open(data_dir.join("lock")) else {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tlog::note::{self, SigningKey};
 
-use crate::harness::{Ran, Server, Store};
+use crate::harness::{Call, Ran, Server, Store};
 
 /// Events that every store here holds, in batches of ten.
 const EVENTS: usize = 60;
@@ -501,6 +501,74 @@ fn mend(store: &Store, (what, file): (&str, &str), lost: usize) {
         let (code, said) = verify(store, &["--accept-recorded-loss"]);
         assert_eq!(code, 0, "{what}: {said:#}");
     }
+}
+
+/// Requests of every sort, then enough events that a pack covers their records.
+fn fill_a_pack(server: &Server) {
+    const INSTANCE: &str = "00112233445566778899aabbccddeeff";
+    let post = |body: &str, seq: Option<u64>, due: u16| {
+        let call = Call::new("POST", "/v1/events").token(&server.client.token).body(body);
+        let call = call.header("content-type", "application/x-ndjson");
+        let call = match seq {
+            Some(seq) => call
+                .header("indelible-instance", INSTANCE)
+                .header("indelible-seq", &seq.to_string()),
+            None => call,
+        };
+        let reply = call.send(&server.client.url);
+        assert_eq!(reply.status, due, "{}", reply.text());
+    };
+    let plain = r#"{"action":"user.login","actor":"ana"}"#;
+    let named =
+        r#"{"action":"user.login","actor":"ana","id":"0190a1b2-c3d4-4e5f-8a6b-7c8d9e0f1a2b"}"#;
+    let unknown = r#"{"action":"user.login","actor":"ana","schema":"acme.no@1"}"#;
+    let unknown_named = r#"{"action":"user.login","actor":"ana","schema":"acme.no@1","id":"0190a1b2-c3d4-4e5f-8a6b-7c8d9e0f1a2c"}"#;
+    post(&format!("{plain}\n{named}\n"), None, 200);
+    post(&format!("{unknown}\n{unknown_named}\n{plain}\n"), None, 207);
+    post(&format!("{plain}\n{named}\n"), Some(1), 200);
+    post(&format!("{{\"bad\n{unknown}\n{unknown_named}\n"), Some(3), 207);
+    let lost = r#"{"from":6,"to":9,"reason":"the spool was lost"}"#;
+    let reply = server.post(&format!("/v1/streams/local/{INSTANCE}/lost"), lost);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    post(plain, Some(10), 200);
+    let many = format!("{plain}\n").repeat(9_500);
+    (0..7).for_each(|_| post(&many, None, 200));
+}
+
+#[test]
+fn frames_below_the_packs_are_rebuilt_from_records_of_every_sort() {
+    let store = Store::new();
+    let server = serve(&store);
+    fill_a_pack(&server);
+    server.stop();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(&store.data_dir()));
+    let mut frames = Vec::new();
+    let looked = inspect::inspect(&disk, Beside::Nothing, &mut |section| {
+        if section.tenant.as_str() == "default" && section.first.0 < 11 {
+            let offset = usize::try_from(section.offset).expect("an offset");
+            frames.push((section.file.to_owned(), offset, format!("{:?}", section.source)));
+        }
+    });
+    looked.expect("a readable ledger");
+    // The next frame of the same file names each of these, which is what a rebuilt one is judged by.
+    assert_eq!(frames.len(), 5, "{frames:?}");
+    for (file, frame, source) in frames {
+        let place = path(&store, &file);
+        let sound = read(&place);
+        let head = sound[frame..frame + 40].to_vec();
+        let copy = find(&sound, &head, frame + 1);
+        let mut damaged = sound.clone();
+        damaged[frame + 20] ^= 1;
+        damaged[copy + 20] ^= 1;
+        write(&place, &damaged);
+        expect_damage(&store, &file, &source);
+        let ran = store.cli(&["repair", "wal"]);
+        assert_eq!(ran.code, Some(0), "{source}: {ran:?}");
+        assert!(read(&place) == sound, "{source}: not the log that was written");
+    }
+    let (code, said) = verify(&store, &[]);
+    assert_eq!(code, 0, "{said:#}");
+    serve(&store).stop();
 }
 
 /// The vectors of the second implementation.
