@@ -7,8 +7,12 @@ mod harness;
 
 mod cli;
 mod commands;
+mod crash;
+mod hostile;
 mod http;
+mod import;
 mod serve;
+mod verify;
 
 // The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.
 #[path = "../../../event/tests/it/vectors.rs"]
