@@ -4,19 +4,32 @@
 //! counts of each tenant and producer become a record. What could not be recorded stays counted.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use event::ids::{ProducerId, TenantId};
 use event::system::Counts;
 use pipeline::verdict::{ItemResult, Verdict};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 /// The open counts.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     open: Mutex<BTreeMap<(TenantId, ProducerId), Counts>>,
+    /// Held shared by every request whose items are not counted yet.
+    uncounted: Arc<RwLock<()>>,
 }
 
 impl Accounts {
+    /// Says that a request's items are still to be counted; they are when the guard is dropped.
+    pub(crate) async fn begin(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.uncounted).read_owned().await
+    }
+
+    /// Waits until no request is left whose items are to be counted.
+    pub(crate) async fn counted(&self) {
+        drop(self.uncounted.write().await);
+    }
+
     /// Counts what left no record: everything whose index is not among `made`, the indices that the request made.
     pub(crate) fn count(
         &self,

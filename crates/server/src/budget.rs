@@ -25,6 +25,7 @@ pub(crate) struct Budget {
 #[must_use = "dropping the charge gives its bytes back"]
 pub(crate) struct Charge {
     permit: OwnedSemaphorePermit,
+    bytes: u64,
 }
 
 /// The budget is used up.
@@ -42,10 +43,27 @@ impl Budget {
 
     /// Charges `bytes`, waiting for room.
     pub(crate) async fn charge(&self, bytes: u64) -> Result<Charge, Full> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).map_err(|_| Full)?;
+        let permit = self.acquire(bytes.div_ceil(UNIT_BYTES)).await?;
+        Ok(Charge { permit, bytes })
+    }
+
+    /// Charges `bytes` more to `charge`. What is rounded up is the sum: many small pieces cost no more than one large.
+    pub(crate) async fn grow(&self, charge: &mut Charge, bytes: u64) -> Result<(), Full> {
+        let total = charge.bytes.saturating_add(bytes);
+        let held = u64::try_from(charge.permit.num_permits()).unwrap_or(u64::MAX);
+        let missing = total.div_ceil(UNIT_BYTES).saturating_sub(held);
+        if missing > 0 {
+            charge.permit.merge(self.acquire(missing).await?);
+        }
+        charge.bytes = total;
+        Ok(())
+    }
+
+    async fn acquire(&self, units: u64) -> Result<OwnedSemaphorePermit, Full> {
+        let units = u32::try_from(units).map_err(|_| Full)?;
         let acquired = Arc::clone(&self.permits).acquire_many_owned(units);
         match tokio::time::timeout(WAIT, acquired).await {
-            Ok(Ok(permit)) => Ok(Charge { permit }),
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Full),
         }
     }
@@ -54,13 +72,6 @@ impl Budget {
     pub(crate) fn used(&self) -> u64 {
         let free = u64::try_from(self.permits.available_permits()).unwrap_or(0);
         self.units.saturating_sub(free) * UNIT_BYTES
-    }
-}
-
-impl Charge {
-    /// Joins another charge to this one.
-    pub(crate) fn join(&mut self, other: Charge) {
-        self.permit.merge(other.permit);
     }
 }
 

@@ -15,6 +15,8 @@ use event::ids::{ProducerId, StoreName, TenantId, Timestamp};
 use policy::{Principal, Scopes};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// The name of `control.db` while it is made.
+const DRAFT: &str = "control.db.tmp";
 /// The version of the tables below (`PRAGMA user_version`).
 const VERSION: i64 = 1;
 
@@ -113,15 +115,16 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Makes `control.db` in `folder` with a first set of tenants and keys; it is there whole or not at all.
-    pub(crate) fn create(
+    /// Writes what will be `control.db` in `folder`, with a first set of tenants and keys, durably and under another name;
+    /// [`Control::publish`] gives it its own, so that it is there whole or not at all.
+    pub(crate) fn draft(
         folder: &Path,
         store: &StoreName,
         tenants: &[TenantRow],
         keys: &[ApiKey],
     ) -> Result<(), ControlError> {
-        let (temporary, path) = (folder.join("control.db.tmp"), folder.join("control.db"));
-        let io = |source| ControlError::Io { path: path.clone(), source };
+        let temporary = folder.join(DRAFT);
+        let io = |source| ControlError::Io { path: temporary.clone(), source };
         match std::fs::remove_file(&temporary) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
@@ -140,11 +143,19 @@ impl Control {
         }
         change.commit().map_err(&doing)?;
         database.close().map_err(|(_, source)| doing(source))?;
+        // The folder, too: SQLite's journal of the draft must not come back after a power cut.
         let durable = File::open(&temporary)
             .and_then(|file| file.sync_all())
-            .and_then(|()| std::fs::rename(&temporary, &path))
             .and_then(|()| File::open(folder)?.sync_all());
         durable.map_err(io)
+    }
+
+    /// Gives a draft its name, durably.
+    pub(crate) fn publish(folder: &Path) -> Result<(), ControlError> {
+        let path = folder.join("control.db");
+        let named = std::fs::rename(folder.join(DRAFT), &path)
+            .and_then(|()| File::open(folder)?.sync_all());
+        named.map_err(|source| ControlError::Io { path, source })
     }
 
     /// Opens `control.db` in `folder`.

@@ -20,6 +20,9 @@ use crate::tenants::OpenError;
 /// What to do about damage.
 const DAMAGE: &str = "keep a copy of the data directory, look with `indelible verify store`, then see docs/operate/recovery.md";
 
+/// What to do about a disk that failed.
+const DISK_FAULT: &str = "check the disk, then start again: the start recovers";
+
 /// An address that is not listened on.
 pub(crate) fn listen(error: &ListenError) -> Failure {
     let hint = match error {
@@ -89,11 +92,9 @@ pub(crate) fn ledger(error: &ledger::Error) -> Failure {
             whole(error),
             "put back the `control.db` that belongs to this ledger",
         ),
-        ledger::Error::Disk { .. } | ledger::Error::Poisoned { .. } => Failure::new(
-            Exit::DiskFault,
-            whole(error),
-            "check the disk, then start again: the start recovers",
-        ),
+        ledger::Error::Disk { .. } | ledger::Error::Poisoned { .. } => {
+            Failure::new(Exit::DiskFault, whole(error), DISK_FAULT)
+        }
         ledger::Error::OutOfRange { .. } | ledger::Error::NoSigner { .. } => {
             Failure::new(Exit::Failed, whole(error), "report it: this is a bug")
         }
@@ -120,6 +121,9 @@ pub(crate) fn io(error: &io::Error) -> Failure {
 /// A record that the start owes and could not make.
 #[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
 pub(crate) fn unrecorded(error: NotRecorded) -> Failure {
+    if error.answer == Some(ledger::Answer::Poisoned) {
+        return Failure::new(Exit::DiskFault, error.to_string(), DISK_FAULT);
+    }
     let hint =
         "set the clock or free the disk; with a clock that is right, start with --accept-clock";
     Failure::new(Exit::Failed, error.to_string(), hint)
@@ -145,3 +149,6 @@ fn whole(error: &impl Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ const ROOT_FORMAT: &str = "indelible-root-key/v1";
 const FILE_BYTES_MAX: u64 = 4096;
 /// Characters of a drawn store name, 5 bits each: 100 bits, since witnesses know a log by its origin alone.
 const STORE_NAME_CHARS: usize = 20;
+/// Letters that keep the folders of two makings apart.
+const DRAFT_CHARS: usize = 8;
 /// The letters of drawn names: lower-case base32 (RFC 4648).
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
@@ -71,13 +73,24 @@ pub(crate) enum KeyringError {
 }
 
 impl Keyring {
-    /// Draws the keys of a new store: its root key and its `tenants`' checkpoint keys, durable when this returns.
-    pub(crate) fn create(
+    /// Draws the keys of a new store: its root key and its `tenants`' checkpoint keys, durable when this returns, in a
+    /// folder that is no store's. A making that breaks off so leaves nothing that stands in the way of the next.
+    ///
+    /// # Errors
+    /// Also when a store of this name has keys: they are never touched.
+    pub(crate) fn draft(
         base: &Path,
         store: &StoreName,
         tenants: &[TenantId],
     ) -> Result<Keyring, KeyringError> {
-        let folder = base.join(store.as_str());
+        let path = base.join(store.as_str());
+        if path.exists() {
+            let source =
+                io::Error::new(io::ErrorKind::AlreadyExists, "another store's keys are there");
+            return Err(KeyringError::Io { path, source });
+        }
+        // No store's name begins with a dot, and no two makings share a folder.
+        let folder = base.join(format!(".{store}.making-{}", draw_letters(DRAFT_CHARS)));
         make_folder(&folder)?;
         let keyring = Keyring { folder, store: store.clone(), root: RootKey::draw() };
         keyring.write_new("root.key", &root_line(store, &keyring.root))?;
@@ -87,6 +100,15 @@ impl Keyring {
         sync(&keyring.folder)?;
         sync(base)?;
         Ok(keyring)
+    }
+
+    /// Gives drafted keys the name by which they are found, durably. Keys of that name are not replaced.
+    pub(crate) fn publish(self, base: &Path) -> Result<Keyring, KeyringError> {
+        let folder = base.join(self.store.as_str());
+        let renamed = std::fs::rename(&self.folder, &folder);
+        renamed.map_err(|source| KeyringError::Io { path: folder.clone(), source })?;
+        sync(base)?;
+        Ok(Keyring { folder, ..self })
     }
 
     /// Opens the keys of the store named `store` below `base`.

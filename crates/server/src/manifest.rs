@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Promises: every file below the data directory is in it but those that [`is_listed`] names as changing after it was
-//! made. Refuses to follow links and to judge: what a difference means is for `verify` and the start to say.
+//! made, and what is no regular file or has a name that no line holds. Refuses to follow links to folders and to judge: what a difference means is for `verify` and the start to say.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -189,14 +189,31 @@ fn collect(folder: &Path, above: &str, depth: usize, paths: &mut Vec<String>) ->
     }
     for found in std::fs::read_dir(folder)? {
         let found = found?;
-        let path = format!("{above}{}", found.file_name().to_string_lossy());
+        let name = found.file_name();
+        let Some(path) = line(&name).map(|name| format!("{above}{name}")) else {
+            pass_over(&found.path());
+            continue;
+        };
         if found.file_type()?.is_dir() {
             collect(&found.path(), &format!("{path}/"), depth - 1, paths)?;
         } else if is_listed(&path) {
-            paths.push(path);
+            match std::fs::metadata(found.path()).is_ok_and(|file| file.is_file()) {
+                true => paths.push(path),
+                false => pass_over(&found.path()),
+            }
         }
     }
     Ok(())
+}
+
+/// A name that a line can hold: no control character, no bytes that are not UTF-8. Ours are all of that kind.
+fn line(name: &std::ffi::OsStr) -> Option<&str> {
+    name.to_str().filter(|name| !name.chars().any(char::is_control))
+}
+
+/// Says by name what is no file of ours: a name that no line holds, a link to nothing, a socket, a pipe.
+fn pass_over(path: &Path) {
+    tracing::warn!(path = ?path, "`MANIFEST` cannot list this, it is passed over: move it out of the data directory");
 }
 
 /// Length and SHA-256 of a file, read piece by piece.

@@ -18,6 +18,7 @@ use event::system::{self, SystemRecord};
 use lake::Hot;
 use ledger::disk::RealDisk;
 use ledger::{Lost, LostPart, Now, Options, Reader, Survey, Writer};
+use tlog::note::VerifierKey;
 
 use crate::app::{App, NotRecorded};
 use crate::cli::exit::Failure;
@@ -121,9 +122,7 @@ fn check_manifest(store: &Store, survey: &Survey) -> Result<(), Failure> {
     }
     let key = store.keyring.checkpoint_key(&tenants::system());
     let key = key.map_err(|error| failures::keys(&error))?;
-    let note = read(&path).map_err(|error| failures::file(manifest::FILE, &error))?;
-    let listed = Manifest::open(&note, key.verifier());
-    let listed = listed.map_err(|error| failures::damaged(&error.to_string()))?;
+    let listed = believed(&path, key.verifier())?;
     if survey.ends_in_stop() {
         return compare(store, &listed);
     }
@@ -140,6 +139,17 @@ fn check_manifest(store: &Store, survey: &Survey) -> Result<(), Failure> {
             "`MANIFEST` lists a log that ends in a clean stop, and this one does not",
         )),
     }
+}
+
+/// The manifest, if its text is whole and `key` has signed it; anything else in its place is damage.
+fn believed(path: &Path, key: &VerifierKey) -> Result<Manifest, Failure> {
+    let note = read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            failures::damaged("`MANIFEST` is malformed: it is not UTF-8")
+        }
+        _ => failures::file(manifest::FILE, &error),
+    })?;
+    Manifest::open(&note, key).map_err(|error| failures::damaged(&error.to_string()))
 }
 
 /// Whether the log went on in a file that the manifest does not know: a start that was broken off before it removed it.
@@ -207,7 +217,8 @@ fn load(store: &Store, reader: &Reader, hot: &Hot, gate: &Gate) -> Result<Vec<Lo
 
 /// Puts on record what this start found and did: the store's making, losses, a clock that a person vouched for.
 pub(crate) async fn settle(app: &App, started: &Started) -> Result<(), NotRecorded> {
-    if started.ledger.created {
+    // A making that was killed between the ledger's first frame and this record is still to be put on record.
+    if app.size(&tenants::system()) == 0 {
         let about = vec![
             ("store".into(), Value::text(app.control.store().as_str())),
             ("tenants".into(), Value::text(names(app))),
@@ -300,3 +311,6 @@ fn read(path: &Path) -> std::io::Result<String> {
     std::fs::File::open(path)?.take(MANIFEST_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,13 +140,14 @@ fn salt_block(blob: &KeyBlob) -> Option<SaltBlock> {
 }
 
 /// Instance, first and last number of a gap record.
-fn gap(event: &Event<'_>) -> Option<(Instance, Seq, Seq)> {
+pub(crate) fn gap(event: &Event<'_>) -> Option<(Instance, Seq, Seq)> {
     let instance = Instance::parse(attribute(event, "instance")?.as_str()?).ok()?;
     let (from, to) = (attribute(event, "from")?.as_u64()?, attribute(event, "to")?.as_u64()?);
     Some((instance, Seq(from), Seq(to)))
 }
 
-fn attribute<'e, 'a>(event: &'e Event<'a>, name: &str) -> Option<&'e Value<'a>> {
+/// A member of a server record's `attrs`.
+pub(crate) fn attribute<'e, 'a>(event: &'e Event<'a>, name: &str) -> Option<&'e Value<'a>> {
     event.attrs.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 

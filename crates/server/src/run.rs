@@ -19,14 +19,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use ledger::disk::StoreLock;
 use ledger::{Now, Writer};
+use tlog::note::SigningKey;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
-use crate::app::{App, Queries};
+use crate::app::{App, NotRecorded, Queries};
 use crate::budget::Budget;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::Clock;
@@ -46,6 +48,8 @@ const QUERIES_MAX: usize = 4;
 const QUERY_THREADS: usize = 2;
 /// How long answers of a poisoned server have to leave.
 const FAULT_DRAIN: Duration = Duration::from_secs(1);
+/// How long a stop waits for requests that were begun to be counted.
+const COUNT_WAIT: Duration = Duration::from_secs(5);
 
 /// What `serve` was asked beyond the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
     let Server { runtime, .. } = &server;
     runtime
         .block_on(recovery::settle(&server.app, &server.started))
-        .map_err(failures::unrecorded)?;
+        .map_err(|error| unrecorded(&server, error))?;
     hand_out(&server, &url)?;
     server.store.lock.name_address(&url).map_err(|error| failures::file("lock", &error))?;
     gate.open(Arc::clone(&server.app));
@@ -101,7 +105,7 @@ struct Server {
 /// What stays with the run loop of the store.
 struct Owned {
     folder: std::path::PathBuf,
-    lock: ledger::disk::StoreLock,
+    lock: StoreLock,
     drawn: Option<store::FirstTokens>,
 }
 
@@ -215,9 +219,19 @@ fn hand_out(server: &Server, url: &str) -> Result<(), Failure> {
 /// Takes in a token that replaces one whose file is gone, and puts that on record.
 fn redraw(server: &Server, drawn: crate::auth::Drawn) -> Result<String, Failure> {
     let Server { app, runtime, .. } = server;
-    runtime.block_on(recovery::record_key(app, &drawn.key)).map_err(failures::unrecorded)?;
+    runtime
+        .block_on(recovery::record_key(app, &drawn.key))
+        .map_err(|error| unrecorded(server, error))?;
     app.control.add_key(&drawn.key).map_err(|error| failures::control(&error))?;
     Ok(drawn.token)
+}
+
+/// A record that the start could not make. A ledger that was poisoned before it was asked answers nothing any more.
+fn unrecorded(server: &Server, mut error: NotRecorded) -> Failure {
+    if *server.fault.borrow() {
+        error.answer = Some(ledger::Answer::Poisoned);
+    }
+    failures::unrecorded(error)
 }
 
 /// Prints what a person wants to know at the start; `ready` is the last line.
@@ -276,16 +290,34 @@ fn finish(
     }
     keeper.abort();
     if reason == Reason::Signal {
-        runtime.block_on(keeper::account(&app));
+        runtime.block_on(account(&app));
     }
     let writer = ledger.stop();
     drop(ship);
     queries.shutdown_background();
     let writer = writer.filter(|writer| reason == Reason::Signal && writer.poisoned().is_none());
-    let Some(writer) = writer else { return Ok(Exit::DiskFault) };
-    let stopped = stop_store(&app, &store.folder, writer);
-    drop(store.lock);
+    let stopped = match writer {
+        Some(writer) => stop_store(&app, &store.folder, writer),
+        None => Ok(Exit::DiskFault),
+    };
+    release(runtime, store.lock);
     stopped
+}
+
+/// INVARIANT (I7): puts the last counts on record, those of requests included whose client went away.
+async fn account(app: &App) {
+    if tokio::time::timeout(COUNT_WAIT, app.accounts.counted()).await.is_err() {
+        tracing::warn!(
+            "requests that were cut off did not end in time, their items are not counted"
+        );
+    }
+    keeper::account(app).await;
+}
+
+/// Gives the store back once nothing of this process can write into it any more.
+fn release(runtime: Runtime, lock: StoreLock) {
+    drop(runtime);
+    drop(lock);
 }
 
 /// Makes `MANIFEST` durable with the log as it will be, then appends the stop frame.
@@ -304,11 +336,9 @@ fn stop_store(app: &App, folder: &Path, mut writer: Writer) -> Result<Exit, Fail
     let manifest = Manifest { store: app.control.store().clone(), files };
     let key =
         app.keyring.checkpoint_key(&tenants::system()).map_err(|error| failures::keys(&error))?;
-    let Some(note) = manifest.sign(&key) else {
-        tracing::warn!(
-            "the store has more files than a MANIFEST lists: this stop is left unfinished"
-        );
-        return Ok(Exit::Done);
+    let note = match signed(&manifest, &key) {
+        Ok(note) => note,
+        Err(exit) => return Ok(exit),
     };
     let written = handout::replace(&folder.join(manifest::FILE), note.as_bytes());
     written.map_err(|error| failures::file("MANIFEST", &error))?;
@@ -316,6 +346,18 @@ fn stop_store(app: &App, folder: &Path, mut writer: Writer) -> Result<Exit, Fail
         Ok(()) => Ok(Exit::Done),
         Err(error) => Ok(failures::disk_fault(&error)),
     }
+}
+
+/// The signed manifest, or how a stop ends that has none: everything is on disk, but a file that is deleted while the
+/// store is stopped will not be missed, and the next start recovers as after a crash. The exit code says so, too.
+fn signed(manifest: &Manifest, key: &SigningKey) -> Result<String, Exit> {
+    manifest.sign(key).ok_or_else(|| {
+        tracing::error!(
+            files = manifest.files.len(),
+            "the store has more files than `MANIFEST` lists: the stop is left unfinished, nothing is lost"
+        );
+        Exit::Partly
+    })
 }
 
 /// The signals that end the server.
@@ -360,3 +402,6 @@ fn runtime(name: &'static str, threads: Option<usize>) -> Result<Runtime, Failur
     }
     builder.build().map_err(|error| failures::io(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use event::record::Record;
 use event::system::SystemKind;
 use lake::rows::RowsBuilder;
 use lake::{Hot, Placed, Room};
-use ledger::{Lost, Reader};
+use ledger::{Lost, Reader, Section};
 use tlog::Index;
 use tokio::sync::Notify;
 
@@ -23,6 +23,10 @@ use tokio::sync::Notify;
 const QUEUE: usize = 4096;
 /// Shipments that are joined into one change of a tenant's view.
 const JOINED: usize = 256;
+/// Records whose rows are made side by side at a start.
+const LOADED_AT_ONCE: u64 = 16 * 1024;
+/// Threads that make them.
+const LOADERS_MAX: usize = 8;
 /// How long a query waits for rows that were acknowledged before it.
 const READ_YOUR_WRITES: Duration = Duration::from_millis(250);
 
@@ -157,32 +161,72 @@ pub(crate) fn load(
 ) -> Result<Vec<LostRange>, LoadError> {
     hot.begin(tenant, 0);
     let mut losses = Vec::new();
+    let (mut waiting, mut records) = (Vec::new(), 0);
     for section in reader.scan(tenant, Index(0)) {
-        let section = match section {
-            Ok(section) => section,
+        match section {
+            Ok(section) => {
+                records += section.end().0 - section.first().0;
+                waiting.push(section);
+            }
             Err(ledger::Error::Lost { lost }) => {
+                losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting))?);
                 hot.skip(tenant, lost.records.end.0);
-                continue;
             }
             Err(source) => return Err(LoadError::Ledger { source }),
-        };
-        let mut builder = RowsBuilder::new();
-        for (index, _, payload) in section.records() {
-            let damaged = |what: String| LoadError::Record { tenant: tenant.clone(), index, what };
-            let record = Record::decode(payload).map_err(|error| damaged(error.to_string()))?;
-            let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
-            let (event, stamps) = read.map_err(|error| damaged(error.to_string()))?;
-            builder.push(&event, &stamps);
-            if stamps.system == System::Yes {
-                losses.extend(LostRange::of(tenant, &event));
-            }
         }
-        let placed = builder.finish().place(section.first().0, section.received_at());
-        let appended = hot.append(tenant, vec![placed], Vec::new());
-        appended.map_err(|source| LoadError::Lake { source })?;
-        progress(section.end().0);
+        if records >= LOADED_AT_ONCE {
+            progress(waiting.last().map_or(0, |section| section.end().0));
+            losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting))?);
+            records = 0;
+        }
     }
+    losses.extend(take_over(hot, tenant, &waiting)?);
     Ok(losses)
+}
+
+/// Makes the rows of sections side by side, and adds them in order with one change of the view: a restart has to read
+/// hundreds of thousands of records in seconds.
+fn take_over(
+    hot: &Hot,
+    tenant: &TenantId,
+    sections: &[Arc<Section>],
+) -> Result<Vec<LostRange>, LoadError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(LOADERS_MAX);
+    let share = sections.len().div_ceil(threads).max(1);
+    let made: Result<Vec<_>, LoadError> = std::thread::scope(|scope| {
+        let make = |part: &[Arc<Section>]| -> Result<Vec<_>, LoadError> {
+            part.iter().map(|section| rows_of(tenant, section)).collect()
+        };
+        let parts = sections.chunks(share);
+        let started: Vec<_> = parts.map(|part| scope.spawn(move || make(part))).collect();
+        let joined = started.into_iter().map(|thread| {
+            // A panic in there is this thread's own: it goes on here.
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        joined.collect::<Result<Vec<_>, _>>().map(|parts| parts.into_iter().flatten().collect())
+    });
+    let (placed, losses): (Vec<_>, Vec<_>) = made?.into_iter().unzip();
+    if !placed.is_empty() {
+        let appended = hot.append(tenant, placed, Vec::new());
+        appended.map_err(|source| LoadError::Lake { source })?;
+    }
+    Ok(losses.into_iter().flatten().collect())
+}
+
+/// The rows of one section, and the losses that its records speak of.
+fn rows_of(tenant: &TenantId, section: &Section) -> Result<(Placed, Vec<LostRange>), LoadError> {
+    let (mut builder, mut losses) = (RowsBuilder::new(), Vec::new());
+    for (index, _, payload) in section.records() {
+        let damaged = |what: String| LoadError::Record { tenant: tenant.clone(), index, what };
+        let record = Record::decode(payload).map_err(|error| damaged(error.to_string()))?;
+        let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
+        let (event, stamps) = read.map_err(|error| damaged(error.to_string()))?;
+        builder.push(&event, &stamps);
+        if stamps.system == System::Yes {
+            losses.extend(LostRange::of(tenant, &event));
+        }
+    }
+    Ok((builder.finish().place(section.first().0, section.received_at()), losses))
 }
 
 /// Why the tail could not be loaded.

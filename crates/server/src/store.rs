@@ -18,9 +18,10 @@ use policy::{Principal, Scope, Scopes};
 
 use crate::auth::{self, Drawn};
 use crate::config::Config;
-use crate::control::look::{Content, look};
+use crate::control::look::{Content, draft, look};
 use crate::control::{Control, ControlError, State};
 use crate::keyring::{self, Keyring, KeyringError};
+use crate::manifest;
 use crate::tenants::{self, OpenError, Tenants};
 
 /// The producer of the token in `client.json`.
@@ -97,7 +98,10 @@ pub(crate) fn open(config: &Config, now: Timestamp) -> Result<Store, StoreError>
         None if has_ledger(&folder) => {
             return Err(StoreError::ControlMissing { path: folder.join("control.db") });
         }
-        None => Some(make_store(config, &base, &folder, now)?),
+        None => match finish_making(&base, &folder)? {
+            Making::Finished => None,
+            Making::Nothing => Some(make_store(config, &base, &folder, now)?),
+        },
     };
     let Some(content) = look(&folder)? else {
         return Err(StoreError::ControlMissing { path: folder.join("control.db") });
@@ -113,7 +117,26 @@ fn open_keys(base: &Path, content: &Content) -> Result<(), OpenError> {
     Tenants::open(&keyring, &content.tenants).map(drop)
 }
 
-/// Makes a new store: its keys first, then `control.db`, with which it exists.
+/// What a making that broke off has left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Making {
+    /// Its keys have their name and `control.db` was complete: it is a store now.
+    Finished,
+    /// Nothing that counts.
+    Nothing,
+}
+
+/// Finishes a making that broke off between its last two steps. Its tokens were never handed out: the start draws others.
+fn finish_making(base: &Path, folder: &Path) -> Result<Making, StoreError> {
+    // Keys that open this draft have their name only because the draft was durable before.
+    match draft(folder).filter(|content| open_keys(base, content).is_ok()) {
+        Some(_) => Control::publish(folder).map(|()| Making::Finished).map_err(StoreError::from),
+        None => Ok(Making::Nothing),
+    }
+}
+
+/// Makes a new store: its keys and `control.db`, both under names of their own, then the keys get their name, then
+/// `control.db`, with which it exists. Keys of that name that are there already are another store's.
 fn make_store(
     config: &Config,
     base: &Path,
@@ -122,10 +145,12 @@ fn make_store(
 ) -> Result<FirstTokens, StoreError> {
     let name = config.store_name.clone().unwrap_or_else(keyring::draw_store_name);
     let first = [default_tenant(), tenants::system()];
-    let keyring = Keyring::create(base, &name, &first)?;
+    let keyring = Keyring::draft(base, &name, &first)?;
     let rows = first.map(|tenant| tenants::draw(&keyring, &tenant, now));
     let (local, admin) = (draw_local(now), draw_admin(now));
-    Control::create(folder, &name, &rows, &[local.key, admin.key])?;
+    Control::draft(folder, &name, &rows, &[local.key, admin.key])?;
+    keyring.publish(base)?;
+    Control::publish(folder)?;
     Ok(FirstTokens { local: local.token, admin: admin.token })
 }
 
@@ -147,10 +172,13 @@ pub(crate) fn default_tenant() -> TenantId {
     TenantId::parse(tenants::DEFAULT).expect("`default` is a tenant name")
 }
 
-/// Whether there is a log that holds anything.
+/// Whether a store was here: anything in `ledger`, a `MANIFEST`, or what cannot be looked into.
 fn has_ledger(folder: &Path) -> bool {
-    let files = std::fs::read_dir(folder.join("ledger/wal"));
-    files.is_ok_and(|mut files| files.any(|file| file.is_ok()))
+    let has_any = match std::fs::read_dir(folder.join("ledger")) {
+        Ok(mut files) => files.next().is_some(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    };
+    has_any || folder.join(manifest::FILE).symlink_metadata().is_ok()
 }
 
 impl std::fmt::Debug for FirstTokens {
@@ -158,3 +186,6 @@ impl std::fmt::Debug for FirstTokens {
         f.write_str("FirstTokens(..)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ fn only_the_token_itself_identifies_and_only_until_it_is_ended() {
     let principal = Principal { tenant, producer: None, scopes: Scopes::NONE };
     let drawn = draw(principal, Timestamp(1));
     let store = StoreName::parse("s").expect("a name");
-    Control::create(folder.path(), &store, &[], std::slice::from_ref(&drawn.key)).expect("made");
+    Control::draft(folder.path(), &store, &[], std::slice::from_ref(&drawn.key))
+        .and_then(|()| Control::publish(folder.path()))
+        .expect("made");
     let control = Control::open(folder.path()).expect("opened");
     let good = format!("Bearer {}", drawn.token);
     assert_eq!(drawn.token.len(), 4 + 8 + 1 + 43);

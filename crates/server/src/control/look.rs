@@ -10,7 +10,7 @@ use policy::{Principal, Scopes};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::{ApiKey, ControlError, State, TenantRow, VERSION, sqlite};
+use super::{ApiKey, ControlError, DRAFT, State, TenantRow, VERSION, sqlite};
 
 /// Everything in `control.db` but the import keys.
 #[derive(Debug)]
@@ -44,6 +44,16 @@ pub(crate) fn look(folder: &Path) -> Result<Option<Content>, ControlError> {
     let content = read(&database);
     drop(database);
     content.map(Some)
+}
+
+/// The content of a `control.db` that was written and has not got its name; `None` unless it is whole.
+pub(crate) fn draft(folder: &Path) -> Option<Content> {
+    let path = folder.join(DRAFT);
+    let has_journal = folder.join(format!("{DRAFT}-journal")).exists();
+    if has_journal || !path.exists() {
+        return None;
+    }
+    open_immutable(&path).and_then(|database| read(&database)).ok()
 }
 
 /// The content of an open database.

@@ -32,13 +32,9 @@ fn store() -> StoreName {
 #[test]
 fn what_is_written_is_there_after_a_close_and_a_look_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    Control::create(
-        folder.path(),
-        &store(),
-        &[tenant("default")],
-        &[key("aaaaaaaa", "write,read")],
-    )
-    .expect("made");
+    Control::draft(folder.path(), &store(), &[tenant("default")], &[key("aaaaaaaa", "write,read")])
+        .and_then(|()| Control::publish(folder.path()))
+        .expect("made");
     let control = Control::open(folder.path()).expect("opened");
     control.add_tenant(&tenant("acme")).expect("a tenant");
     control.add_key(&key("bbbbbbbb", "log:read")).expect("a key");
@@ -75,7 +71,9 @@ fn what_is_written_is_there_after_a_close_and_a_look_changes_nothing() {
 #[test]
 fn import_keys_are_drawn_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    Control::create(folder.path(), &store(), &[tenant("default")], &[]).expect("made");
+    Control::draft(folder.path(), &store(), &[tenant("default")], &[])
+        .and_then(|()| Control::publish(folder.path()))
+        .expect("made");
     let control = Control::open(folder.path()).expect("opened");
     let (name, producer) = (tenant("default").name, ProducerId::parse("local").expect("a name"));
     let first = control.import_key(&name, &producer, || vec![1; 77]).expect("drawn");
@@ -86,7 +84,9 @@ fn import_keys_are_drawn_once() {
 #[test]
 fn a_database_of_another_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    Control::create(folder.path(), &store(), &[], &[]).expect("made");
+    Control::draft(folder.path(), &store(), &[], &[])
+        .and_then(|()| Control::publish(folder.path()))
+        .expect("made");
     let database = Connection::open(folder.path().join("control.db")).expect("open");
     database.pragma_update(None, "user_version", 2).expect("changed");
     drop(database);

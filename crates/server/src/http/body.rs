@@ -113,7 +113,7 @@ async fn collect(headers: &HeaderMap, mut body: Body, budget: &Budget) -> Result
             discard(headers, body, DISCARDED_BYTES_MAX).await;
             return Err(problem);
         }
-        charge.join(budget.charge(count(bytes.len())).await.map_err(busy)?);
+        budget.grow(&mut charge, count(bytes.len())).await.map_err(busy)?;
         // Most bodies come in one piece and are never copied.
         match first.take() {
             None if whole.is_empty() => first = Some(bytes),
@@ -135,7 +135,7 @@ async fn inflate(
 ) -> Result<Charged, Problem> {
     let mut whole = Vec::new();
     loop {
-        charge.join(budget.charge(count(GROWTH_BYTES)).await.map_err(busy)?);
+        budget.grow(&mut charge, count(GROWTH_BYTES)).await.map_err(busy)?;
         let room = whole.len();
         let mut piece = (&mut reader).take(count(GROWTH_BYTES));
         #[expect(

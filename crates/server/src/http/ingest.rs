@@ -55,10 +55,10 @@ enum Wish {
 }
 
 /// Who sends, and from where.
-struct Sender<'a> {
-    tenant: &'a Tenant,
-    producer: &'a ProducerId,
-    credential: &'a str,
+struct Sender {
+    tenant: Arc<Tenant>,
+    producer: ProducerId,
+    credential: String,
     peer_ip: String,
 }
 
@@ -67,6 +67,14 @@ struct Prepared {
     sealed: Sealed,
     append: Append,
     rows: lake::Rows,
+}
+
+/// What became of a request's items.
+struct Taken {
+    shape: Shape,
+    results: Vec<ItemResult>,
+    /// The indices that the request made.
+    made: Range<u64>,
 }
 
 /// The request, answered.
@@ -90,25 +98,44 @@ pub(super) async fn post(
         charged = body::read(&headers, sent, &app.budget, deadline) => charged?,
         () = gate.stopped() => return Err(stopping()),
     };
-    let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
     let sender = Sender {
-        tenant: &tenant,
-        producer: caller.producer()?,
-        credential: &caller.credential,
+        tenant: Arc::clone(&tenant),
+        producer: caller.producer()?.clone(),
+        credential: caller.credential,
         peer_ip: peer.ip().to_canonical().to_string(),
     };
-    let items = &split.items[..];
-    let prepared = prepare(&app, &sender, &terms, items)?;
-    let (results, made) = append(&app, &tenant, prepared, items).await?;
-    app.accounts.count((&tenant.id, sender.producer), &results, made.clone());
-    app.metrics.items(Counts::of(&results), charged.bytes.len());
-    let receipt = match terms.receipt {
+    let wish = terms.receipt;
+    let uncounted = app.accounts.begin().await;
+    let work = take(Arc::clone(&app), sender, terms, charged);
+    // INVARIANT (I7): what was begun is counted, also when the client goes away and this handler with it.
+    let work = tokio::spawn(async move {
+        let taken = work.await;
+        drop(uncounted);
+        taken
+    });
+    let Taken { shape, results, made } = work.await.map_err(Problem::internal)??;
+    let receipt = match wish {
         Wish::Receipt if !made.is_empty() => {
             Some(proofs::receipt_of(&app, &tenant, made, &|_| true)?)
         }
         _ => None,
     };
-    Ok(answer(&tenant, split.shape, &results, receipt.as_deref()))
+    Ok(answer(&tenant, shape, &results, receipt.as_deref()))
+}
+
+/// Takes the items of a whole body into the ledger and counts them.
+async fn take(
+    app: Arc<App>,
+    sender: Sender,
+    terms: Terms,
+    charged: body::Charged,
+) -> Result<Taken, Problem> {
+    let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
+    let prepared = prepare(&app, &sender, &terms, &split.items)?;
+    let (results, made) = append(&app, &sender.tenant, prepared, &split.items).await?;
+    app.accounts.count((&sender.tenant.id, &sender.producer), &results, made.clone());
+    app.metrics.items(Counts::of(&results), charged.bytes.len());
+    Ok(Taken { shape: split.shape, results, made })
 }
 
 /// Reads the headers.
@@ -126,10 +153,10 @@ fn terms(headers: &HeaderMap) -> Result<Terms, Problem> {
         (Some(instance), Some(seq)) => {
             let instance = Instance::parse(instance)
                 .map_err(|_| wrong("`Indelible-Instance` is not 32 hexadecimal digits"))?;
-            let seq = seq.parse().ok().filter(|seq| (1..=batch::SEQ_MAX).contains(seq));
+            let seq = batch::parse_seq(seq);
             let seq =
                 seq.ok_or_else(|| wrong("`Indelible-Seq` is no number from 1 to 2^53 - 1"))?;
-            Some((instance, Seq(seq)))
+            Some((instance, seq))
         }
         _ => return Err(wrong("`Indelible-Instance` and `Indelible-Seq` go together")),
     };
@@ -162,11 +189,11 @@ fn mapping(text: &str) -> Result<String, Problem> {
 /// Seals the items into records, with rows beside them.
 fn prepare(
     app: &App,
-    sender: &Sender<'_>,
+    sender: &Sender,
     terms: &Terms,
     items: &[&[u8]],
 ) -> Result<Prepared, Problem> {
-    let tenant = sender.tenant;
+    let tenant = &sender.tenant;
     let place = match terms.stream {
         None => None,
         Some((instance, first)) => {
@@ -176,10 +203,10 @@ fn prepare(
     };
     let context = Context {
         tenant: &tenant.id,
-        producer: sender.producer,
+        producer: &sender.producer,
         mapping: terms.mapping.as_deref(),
         peer_ip: Some(&sender.peer_ip),
-        credential: Some(sender.credential),
+        credential: Some(&sender.credential),
     };
     let request = Request { context, stream: place, steps: &tenant.steps };
     let reserved = app.salts.reserve(&tenant.id, items.len(), app.clock.monotonic_ns());
@@ -226,9 +253,7 @@ async fn append(
     let done = if append.items.is_empty() {
         None
     } else {
-        let room = app.shipped.hot.reserve(rows.bytes());
-        app.is_hot_full.store(room.is_err(), Ordering::Relaxed);
-        let room = Some(room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))?);
+        let room = Some(room(app, &rows)?);
         let answer = app.intake.append(append, Travelling { rows, room }).await;
         Some(settled(answer.map_err(|_| stopping())?)?)
     };
@@ -240,6 +265,13 @@ async fn append(
     };
     let results = sealed.settle(items, &answers, &mut stored).map_err(Problem::internal)?;
     Ok((results, made))
+}
+
+/// Sets aside what the rows of an append will take.
+pub(super) fn room(app: &App, rows: &lake::Rows) -> Result<lake::Room, Problem> {
+    let room = app.shipped.hot.reserve(rows.bytes());
+    app.is_hot_full.store(room.is_err(), Ordering::Relaxed);
+    room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))
 }
 
 /// The ledger's answer, or the problem that it is.

@@ -86,7 +86,12 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            // With every place taken there is nothing to accept, and still a stop to hear.
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Ok(slot) = slot else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -137,3 +142,6 @@ fn connection(
         .keep_alive_timeout(limits.header_timeout);
     builder.serve_connection(TokioIo::new(stream), service).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

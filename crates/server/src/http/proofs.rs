@@ -21,7 +21,7 @@ use event::ids::{EventId, ProducerId};
 use event::receipt::{Disclosure, Receipt, show};
 use event::record::Record;
 use indelible_client::wire;
-use ledger::{Stored, key_kind};
+use ledger::{Section, Stored, key_kind};
 use tlog::tile::TilePath;
 use tlog::{Index, TreeSize};
 
@@ -61,22 +61,26 @@ pub(super) async fn proof(
     let tenant = tenant_of(&app, &caller)?;
     let found = find(&app, &caller, &tenant, &id).await?;
     let index = found.stored.index.0;
-    let receipt = build(&app, &tenant, index..index + 1, &|_| true)?;
     let wants_file = accepts(&headers, &["application/octet-stream", "text/plain"]);
-    if wants_file {
+    with_receipt(&app, &tenant, index..index + 1, &|_| true, |receipt| {
+        if !wants_file {
+            return json_of(200, &inclusion(&found.stored, receipt));
+        }
         let file = receipt.to_proof_file();
-        let file =
-            file.ok_or_else(|| Problem::internal("a receipt of one event has no proof file"))?;
+        let file = file.ok_or_else(|| Problem::internal("one event has no proof file"))?;
         let media = HeaderValue::from_static("text/plain; charset=utf-8");
-        return Ok(([(header::CONTENT_TYPE, media)], file).into_response());
-    }
-    let proof = wire::Proof {
-        index,
-        entry: found.stored.entry.encode().iter().map(|byte| format!("{byte:02x}")).collect(),
+        Ok(([(header::CONTENT_TYPE, media)], file).into_response())
+    })
+}
+
+/// The inclusion proof in a receipt of one record.
+fn inclusion(stored: &Stored, receipt: Receipt<'_>) -> wire::Proof {
+    wire::Proof {
+        index: stored.index.0,
+        entry: stored.entry.encode().iter().map(|byte| format!("{byte:02x}")).collect(),
         proof: receipt.proof.iter().map(|hash| STANDARD.encode(hash.0)).collect(),
         checkpoint: receipt.checkpoint.into_owned(),
-    };
-    json_of(200, &proof)
+    }
 }
 
 /// `GET /v1/receipts/{id}`.
@@ -127,39 +131,55 @@ pub(super) fn receipt_of(
     range: Range<u64>,
     opens: &dyn Fn(u8) -> bool,
 ) -> Result<String, Problem> {
-    Ok(build(app, tenant, range, opens)?.to_json())
+    with_receipt(app, tenant, range, opens, |receipt| Ok(receipt.to_json()))
 }
 
-fn build(
+/// Builds the receipt of the records `range` and shows it to `make`: it borrows the stored bytes, so that nothing of them
+/// is copied but into what leaves.
+fn with_receipt<T>(
     app: &App,
     tenant: &Tenant,
     range: Range<u64>,
     opens: &dyn Fn(u8) -> bool,
-) -> Result<Receipt<'static>, Problem> {
+    make: impl FnOnce(Receipt<'_>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
     let signed = app.reader.checkpoint(&tenant.id).map_err(Problem::internal)?;
     assert!(
         range.end <= signed.size.0,
         "what was answered is durable, and the newest checkpoint covers it"
     );
     let proof = range_proof(app, tenant, &range, signed.size)?;
+    let sections = sections(app, tenant, &range)?;
     let mut seeds = Seeds { app, tenant, blocks: HashMap::new() };
     let mut events = Vec::new();
-    for index in range.clone() {
-        let section = app.reader.section(&tenant.id, Index(index)).map_err(Problem::internal)?;
-        let found = section.as_ref().and_then(|section| section.record(Index(index)));
-        let (entry, payload) = found.ok_or_else(|| Problem::internal("a record is not there"))?;
+    let records = sections.iter().flat_map(|section| section.records());
+    for (_, entry, payload) in records.filter(|(index, _, _)| range.contains(&index.0)) {
         let record = Record::decode(payload).map_err(Problem::internal)?;
         let seed = seeds.of(&record)?;
         let disclose = |tag, _| if opens(tag) { Disclosure::Open } else { Disclosure::Withhold };
-        events.push(show(entry, &record, &seed, disclose).map_err(Problem::internal)?.into_owned());
+        events.push(show(entry, &record, &seed, disclose).map_err(Problem::internal)?);
     }
-    Ok(Receipt {
+    make(Receipt {
         origin: tenant.id.origin(app.control.store()).into(),
         index: Index(range.start),
         proof,
-        checkpoint: signed.note.to_string().into(),
+        checkpoint: (&*signed.note).into(),
         events,
     })
+}
+
+/// The sections that hold the records `range`, in order.
+fn sections(app: &App, tenant: &Tenant, range: &Range<u64>) -> Result<Vec<Arc<Section>>, Problem> {
+    let mut sections = Vec::new();
+    let mut next = range.start;
+    while next < range.end {
+        let section = app.reader.section(&tenant.id, Index(next)).map_err(Problem::internal)?;
+        let section = section.ok_or_else(|| Problem::internal("a record is not there"))?;
+        assert!(section.end().0 > next, "a section that holds a record ends behind it");
+        next = section.end().0;
+        sections.push(section);
+    }
+    Ok(sections)
 }
 
 fn range_proof(

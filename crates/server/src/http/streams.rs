@@ -1,6 +1,7 @@
 //! Streams from outside: what became of a number, gaps that a producer declares, and every stream at a glance.
 //!
-//! Promises: a declared gap is one record, durable before it is answered. Refuses a gap in a stream of another producer.
+//! Promises: a declared gap is one record, durable before it is answered, and answered again only for the same numbers.
+//! Refuses a gap in a stream of another producer.
 
 use std::sync::Arc;
 
@@ -10,16 +11,18 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use event::code::Code;
-use event::ids::{Instance, ProducerId, Seq};
+use event::ids::{Instance, ProducerId, Seq, TenantId};
 use event::record::Record;
 use event::system::{self, SystemKind};
 use indelible_client::wire;
-use ledger::{Class, ItemAnswer, Source, StreamId};
-use pipeline::batch::SEQ_MAX;
+use ledger::{Class, DeclaredGap, Done, ItemAnswer, Source, StreamId};
+use pipeline::batch::{SEQ_MAX, parse_seq};
 use serde_json::{Value, json};
+use tlog::Index;
 
 use super::problem::Problem;
 use super::{Caller, Gate, body, ingest, json as json_response, opened, proofs};
+use crate::app::App;
 
 /// Characters of the reason of a gap.
 const REASON_CHARS_MAX: usize = 1000;
@@ -34,8 +37,7 @@ pub(super) async fn number(
     let stream = stream(&producer, &instance)?;
     caller.sent_by(Some(&stream.producer))?;
     let tenant = proofs::tenant_of(&app, &caller)?;
-    let seq = seq.parse().ok().filter(|seq| (1..=SEQ_MAX).contains(seq)).map(Seq);
-    let seq = seq.ok_or_else(|| wrong("the number is none from 1 to 2^53 - 1"))?;
+    let seq = parse_seq(&seq).ok_or_else(|| wrong("the number is none from 1 to 2^53 - 1"))?;
     let next = app.reader.next_seq(&tenant.id, &stream).unwrap_or(Seq(1));
     let none = || {
         let detail = "the stream has not come to this number";
@@ -103,18 +105,43 @@ pub(super) async fn lost(
     };
     let record = system::gap(&tenant.id, app.draw_id(), &gap);
     let source = Source::Gap { stream: stream.clone(), from, to };
-    let (mut append, rows) = app.system_append(&tenant, &[record], source);
+    let (mut append, mut travelling) = app.system_append(&tenant, &[record], source);
+    // A producer asks for this record, so it takes its place among what producers send.
     append.class = Class::Ordinary;
-    let answer = app.intake.append(append, rows).await;
+    travelling.room = Some(ingest::room(&app, &travelling.rows)?);
+    let answer = app.intake.append(append, travelling).await;
     let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
     let done = ingest::settled(answer.map_err(closed)?)?;
-    let index = done.items.first().map(|item| match item {
-        ItemAnswer::Committed { index } | ItemAnswer::Seen { index } => index.0,
-    });
+    let index = declared(&app, (&tenant.id, &stream), (from, to), &done)?;
     Ok(json_response(
         200,
-        json!({ "status": "gap", "index": index, "from": from.0, "to": to.0 }).to_string(),
+        json!({ "status": "gap", "index": index.0, "from": from.0, "to": to.0 }).to_string(),
     ))
+}
+
+/// The record of the gap `from..=to`.
+///
+/// INVARIANT (I5): a first number that was taken before is a declaration sent again only if it was that of exactly this
+/// gap; anything else there is a conflict, since some of the numbers are not declared.
+fn declared(
+    app: &App,
+    (tenant, stream): (&TenantId, &StreamId),
+    (from, to): (Seq, Seq),
+    done: &Done,
+) -> Result<Index, Problem> {
+    let seen = match done.items.first() {
+        Some(ItemAnswer::Committed { index }) => return Ok(*index),
+        Some(ItemAnswer::Seen { index }) => *index,
+        None => return Err(Problem::internal("a declared gap was given no place")),
+    };
+    let streams = app.reader.streams(tenant);
+    let facts = streams.iter().find(|facts| facts.stream == *stream);
+    let same = DeclaredGap { from, to, index: seen };
+    if facts.is_some_and(|facts| facts.gaps.contains(&same)) {
+        return Ok(seen);
+    }
+    let detail = format!("number {from} is taken, and not by a gap up to number {to}");
+    Err(Problem::new(Code::SeqConflict, detail).with("index", seen.0))
 }
 
 /// `GET /v1/producers`.

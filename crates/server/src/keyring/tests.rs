@@ -9,6 +9,11 @@ fn tenant(name: &str) -> TenantId {
     TenantId::parse(name).expect("a tenant name")
 }
 
+fn created(base: &Path, store: &StoreName) -> Keyring {
+    let drafted = Keyring::draft(base, store, &[tenant("default")]);
+    drafted.and_then(|keys| keys.publish(base)).expect("new keys")
+}
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }
@@ -17,7 +22,7 @@ fn mode(path: &Path) -> u32 {
 fn created_keys_open_again_and_nobody_else_may_read_them() {
     let base = tempfile::tempdir().expect("a folder");
     let store = draw_store_name();
-    let made = Keyring::create(base.path(), &store, &[tenant("default")]).expect("new keys");
+    let made = created(base.path(), &store);
     let opened = Keyring::open(base.path(), &store).expect("keys");
     assert_eq!(made.root.secret(), opened.root.secret());
     let key = opened.checkpoint_key(&tenant("default")).expect("a checkpoint key");
@@ -33,7 +38,7 @@ fn missing_and_foreign_keys_are_refused_by_name() {
     let base = tempfile::tempdir().expect("a folder");
     let (mine, other) = (draw_store_name(), draw_store_name());
     assert!(matches!(Keyring::open(base.path(), &mine), Err(KeyringError::Missing { .. })));
-    Keyring::create(base.path(), &mine, &[tenant("default")]).expect("new keys");
+    created(base.path(), &mine);
     std::fs::rename(base.path().join(mine.as_str()), base.path().join(other.as_str()))
         .expect("renamed");
     let error = Keyring::open(base.path(), &other).expect_err("another store's keys");

@@ -75,7 +75,7 @@ impl RootKey {
     }
 
     /// The secret itself, for `root.key` alone.
-    pub(super) fn secret(&self) -> &[u8; 32] {
+    pub(crate) fn secret(&self) -> &[u8; 32] {
         &self.secret
     }
 

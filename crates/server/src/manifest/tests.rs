@@ -83,3 +83,23 @@ fn lines_that_are_not_ours_are_malformed() {
         assert!(Manifest::parse(&text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn what_no_line_holds_is_passed_over() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    for name in [&b"control.db"[..], b"a\tb", b"c\nd", b"\xff.log", b"two words", b"\xc2\x85"] {
+        std::fs::write(root.join(std::ffi::OsStr::from_bytes(name)), "x").expect("a file");
+    }
+    symlink(root.join("nowhere"), root.join("dangling")).expect("a link to nothing");
+    symlink(root.join("control.db"), root.join("linked")).expect("a link to a file");
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).expect("a socket");
+    let manifest = Manifest { store: store(), files: survey(root).expect("a survey") };
+    let paths: Vec<_> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["control.db", "linked", "two words"]);
+    let signed = manifest.sign(&key("st/system", 1)).expect("few files");
+    let opened = Manifest::open(&signed, key("st/system", 1).verifier()).expect("a good note");
+    assert_eq!(opened, manifest);
+}

@@ -3,23 +3,29 @@
 //! Whoever rewrites a record can mend every checksum, but not its root: that takes the ledger key, which lies wrapped
 //! beside the data and opens only with the root key outside it.
 //!
+//! What no root binds is compared too: the section's source with the record's own stamps, and that no slot of a salt block
+//! is used twice, so that a record cannot be copied to another place.
+//!
 //! Promises: every record whose payload and salt block can be read is decoded and its root compared; loss records are
-//! noted. Refuses to keep records: one section is in memory at a time.
+//! noted. Refuses to keep records: one section is in memory at a time; of a salt block only which slots were seen.
 
 use std::collections::{BTreeMap, HashMap};
 
+use event::canonical::System;
 use event::commitment::{LedgerKey, SaltBlock, Sealer};
 use event::entry::Entry;
 use event::event::DEFAULT_SCHEMA;
-use event::ids::{StoreName, TenantId};
+use event::ids::{Seq, StoreName, TenantId};
 use event::json::Value;
+use event::limits::SALT_BLOCK_SLOTS;
 use event::record::Record;
 use event::system::SystemKind;
 use ledger::inspect::SectionRecords;
-use ledger::key_kind;
+use ledger::{Source, key_kind};
 
 use super::report::{Finding, Weight};
 use crate::keyring::Keyring;
+use crate::repair::{attribute, gap};
 
 /// What looks at every section.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ struct Opened {
     ledger: Option<Vec<u8>>,
     sealer: Option<Sealer>,
     salts: HashMap<u64, SaltBlock>,
+    /// Slots of each block that records were seen in, a bit each.
+    slots: HashMap<u64, Vec<u64>>,
     /// Keys that came with a section are damaged: a salt block that is not there may have been among them.
     has_lost_keys: bool,
     /// Lost ranges that are recorded: first and last index, and the record's own.
@@ -67,8 +75,9 @@ impl<'k> Records<'k> {
         let Some(payloads) = &section.payloads else { return };
         let mut wrong: Vec<(u64, &'static str)> = Vec::new();
         let entries = section.entries.as_deref().unwrap_or_default();
-        for (index, (payload, entry)) in (section.first.0..).zip(payloads.iter().zip(entries)) {
-            match self.record(section.tenant, index, (payload, entry)) {
+        for (position, (payload, entry)) in (0_u64..).zip(payloads.iter().zip(entries)) {
+            let index = section.first.0 + position;
+            match self.record(section, position, (payload, entry)) {
                 Ok(()) => self.opened += 1,
                 Err(Wrong::Unchecked) => {}
                 Err(Wrong::Root(what)) => wrong.push((index, what)),
@@ -122,6 +131,12 @@ impl<'k> Records<'k> {
                 _ => {}
             }
         }
+        if section.first.0 == 0 && (opened.kek.is_none() || opened.ledger.is_none()) {
+            let (tenant, file) = (section.tenant, section.file);
+            let what = format!("tenant `{tenant}`: no keys beside its first record (in `{file}`)");
+            let finding = Finding::new(Weight::Failed, what).in_file(file);
+            self.findings.push(finding.of(tenant.as_str(), 0, u64::from(section.count)));
+        }
         let (Some(keyring), Some(store)) = (self.keyring, &self.store) else { return };
         let (None, Some(kek), Some(ledger)) = (&opened.sealer, &opened.kek, &opened.ledger) else {
             return;
@@ -137,13 +152,22 @@ impl<'k> Records<'k> {
 
     fn record(
         &mut self,
-        tenant: &TenantId,
-        index: u64,
+        section: &SectionRecords<'_>,
+        position: u64,
         (payload, entry): (&[u8], &Entry),
     ) -> Result<(), Wrong> {
         let record =
             Record::decode(payload).map_err(|_| Wrong::Root("the payload is no record"))?;
-        let opened = self.tenants.entry(tenant.clone()).or_default();
+        let index = section.first.0 + position;
+        if record.parts().iter().any(|part| part.opened().is_none() || part.key_ref != 0) {
+            // INVARIANT (I13): a missing part that no record covers is tampering, and in this version none is.
+            return Err(Wrong::Root("a part is withheld"));
+        }
+        came_from(&record, section.source, position).map_err(Wrong::Root)?;
+        let opened = self.tenants.entry(section.tenant.clone()).or_default();
+        if !opened.take_slot(record.block_id, record.slot) {
+            return Err(Wrong::Root("its slot of the salt block belongs to another record"));
+        }
         let Some(sealer) = &opened.sealer else {
             opened.unopened += 1;
             opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
@@ -167,6 +191,53 @@ impl<'k> Records<'k> {
         opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
         Ok(())
     }
+}
+
+impl Opened {
+    /// Takes a slot of a block; a slot is used by one record.
+    fn take_slot(&mut self, block: u64, slot: u32) -> bool {
+        if slot >= SALT_BLOCK_SLOTS {
+            return false;
+        }
+        let bits =
+            self.slots.entry(block).or_insert_with(|| vec![0; SALT_BLOCK_SLOTS as usize / 64]);
+        let (word, bit) = (slot as usize / 64, 1_u64 << (slot % 64));
+        let Some(seen) = bits.get_mut(word).filter(|seen| **seen & bit == 0) else { return false };
+        *seen |= bit;
+        true
+    }
+}
+
+/// Whether a record says of itself what the section says of its source; `position` counts from the section's first.
+fn came_from(record: &Record<'_>, source: &Source, position: u64) -> Result<(), &'static str> {
+    let stamps = record.stamps().map_err(|_| "its stamps cannot be read")?;
+    let own = || record.event().map_err(|_| "its parts make no event");
+    let stream = match source {
+        Source::Gap { stream, from, to } => {
+            let agrees = gap(&own()?) == Some((stream.instance, *from, *to));
+            return if agrees {
+                Ok(())
+            } else {
+                Err("the declared gap is not that of its section")
+            };
+        }
+        Source::Stream { stream, first } => Some((stream.instance, Seq(first.0 + position))),
+        Source::Loose { .. } => None,
+    };
+    if stamps.stream != stream {
+        return Err("its instance and number are not those of its section");
+    }
+    let (Source::Stream { stream: ledger::StreamId { producer, .. }, .. }
+    | Source::Loose { producer: Some(producer) }) = source
+    else {
+        let is_own = stamps.system == System::Yes;
+        return if is_own { Ok(()) } else { Err("an event without the producer who sent it") };
+    };
+    let agrees = match &stamps.producer {
+        Some(named) => *named == producer.as_str(),
+        None => attribute(&own()?, "producer").and_then(Value::as_str) == Some(producer.as_str()),
+    };
+    if agrees { Ok(()) } else { Err("its producer is not that of its section") }
 }
 
 /// The schema that a record names.

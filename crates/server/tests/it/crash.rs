@@ -36,8 +36,12 @@ impl Producer {
             producer.drawn += 1;
             let id = format!("{:08x}-0000-7000-8000-{:012x}", producer.seed, producer.drawn);
             let named = if producer.instance.is_some() { String::new() } else { id };
-            let claim = if named.is_empty() { String::new() } else { format!("\"id\":\"{named}\",") };
-            format!("{{{claim}\"action\":\"crash.test\",\"actor\":\"ana\",\"attrs\":{{\"n\":{}}}}}", producer.drawn)
+            let claim =
+                if named.is_empty() { String::new() } else { format!("\"id\":\"{named}\",") };
+            format!(
+                "{{{claim}\"action\":\"crash.test\",\"actor\":\"ana\",\"attrs\":{{\"n\":{}}}}}",
+                producer.drawn
+            )
         };
         let pending = self.pending.take();
         let items = pending.unwrap_or_else(|| (0..self.batch).map(|_| fresh(self)).collect());
@@ -140,6 +144,7 @@ fn compare(server: &Server, kept: &BTreeMap<u64, String>, producers: &[Producer]
         // INVARIANT (I1): what was acknowledged is there, under its index.
         assert_eq!(stored.get(id), Some(index), "{id} was acknowledged at {index}");
     }
-    let unknown: usize = producers.iter().filter_map(|one| one.pending.as_ref()).map(Vec::len).sum();
+    let unknown: usize =
+        producers.iter().filter_map(|one| one.pending.as_ref()).map(Vec::len).sum();
     assert!(stored.len() <= kept.len() + unknown, "something is stored that nobody sent");
 }

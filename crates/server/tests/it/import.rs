@@ -70,29 +70,41 @@ fn a_folder_of_cloudtrail_files_is_imported_once_and_again() {
     assert_eq!(of("outcome = 'success'"), 2600);
     assert_eq!(of("original IS NOT NULL"), 2900);
     assert_eq!(of("ip_claimed IS NOT NULL"), 2547);
-    check_receipt_of_the_producers_own_event(&store, &out);
+    let sent = std::fs::read_to_string(&out).expect("the events as sent");
+    assert_eq!(sent.lines().count(), 2900);
     server.stop();
 }
 
-/// One event as it was sent, its receipt, and the verdict of somebody who has nothing else.
-fn check_receipt_of_the_producers_own_event(store: &Store, out: &Path) {
-    let sent = std::fs::read_to_string(out).expect("the events as sent");
-    assert_eq!(sent.lines().count(), 2900);
-    let line = sent.lines().nth(1234).expect("a line");
+/// The negative control of this test is a server that flips the outcome after decoding (`cargo xtask test --all`).
+#[test]
+fn a_receipt_tells_the_producers_own_event_from_any_other() {
+    let store = Store::new();
+    let server = store.serve();
+    let out = store.root().join("events.jsonl");
+    let file =
+        cloudtrail().join("218007301253_CloudTrail_us-east-1_20230710T1150Z_1vnLavRRp0ek1mP4.json");
+    let (code, summary) = import(&store, &["cloudtrail", path(&file), "--events-out", path(&out)]);
+    assert_eq!((code, &summary["committed"]), (Some(0), &summary["records"]), "{summary}");
+    let sent = std::fs::read_to_string(&out).expect("the events as sent");
+    let line = sent.lines().next().expect("a line");
     let event: Value = serde_json::from_str(line).expect("an event");
     let id = event["id"].as_str().expect("an id");
-    let own = store.root().join("own.json");
-    std::fs::write(&own, line).expect("written");
     let receipt = store.root().join("own.receipt");
     let ran = store.cli(&["receipt", "get", id, "-o", path(&receipt)]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let ran = store.cli(&["verify", "receipt", path(&receipt), "--event", path(&own)]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(store.cli(&["show", id, "--proof"]).code, Some(0));
-    let other = sent.lines().nth(1235).expect("a line");
-    std::fs::write(&own, other).expect("written");
-    let ran = store.cli(&["verify", "receipt", path(&receipt), "--event", path(&own)]);
-    assert_eq!(ran.code, Some(10), "another event is not what was logged: {ran:?}");
+    let verify = |event: &str| {
+        let own = store.root().join("own.json");
+        std::fs::write(&own, event).expect("written");
+        store.cli(&["verify", "receipt", path(&receipt), "--event", path(&own)])
+    };
+    let ran = verify(line);
+    assert_eq!(ran.code, Some(0), "the producer's own event: {ran:?}");
+    let other = line.replace("\"status\":\"success\"", "\"status\":\"failure\"");
+    assert_ne!(line, other);
+    let ran = verify(&other);
+    assert_eq!(ran.code, Some(10), "another event: {ran:?}");
+    server.stop();
 }
 
 /// Events of our own, one a line, with ids from `from` on.
