@@ -76,7 +76,8 @@ fn link_of(disk: &dyn Disk, gap: &Gap) -> Result<Option<(Link, [u8; 32])>, Error
     let Some(before) = &gap.before else { return Ok(None) };
     let seq = before.link.seq + 1;
     let link = Link { seq, previous: before.hash, ..before.link };
-    let named_by_next = gap.next.filter(|next| next.seq == seq + 1).map(|next| next.previous);
+    let next = gap.next.or(gap.next_file).filter(|next| next.seq == seq + 1);
+    let named_by_next = next.map(|next| next.previous);
     let slot = acked::load(disk)?.acked().filter(|acked| acked.seq == seq);
     let hash = named_by_next.or_else(|| slot.map(|acked| acked.hash));
     Ok(hash.map(|hash| (link, hash)))

@@ -71,6 +71,8 @@ pub(crate) struct Gap {
     pub(crate) before: Option<LastFrame>,
     /// The frame behind it in the same file.
     pub(crate) next: Option<Link>,
+    /// If there is none: the first frame of the next file that can be read.
+    pub(crate) next_file: Option<Link>,
 }
 
 /// What a walk found.
@@ -322,6 +324,11 @@ impl Walk<'_> {
         }
         let wrong = visit(At { file: &file.path, offset }, frame)?;
         self.found.damages.extend(wrong);
+        // A gap at the end of a file is named by the first frame of the next one.
+        let open = self.found.gaps.last_mut();
+        if let Some(gap) = open.filter(|gap| gap.next.is_none() && gap.next_file.is_none()) {
+            gap.next_file = Some(frame.head.link);
+        }
         self.found.last = Some(LastFrame {
             file: Arc::clone(&file.path),
             offset,
@@ -353,6 +360,7 @@ impl Walk<'_> {
             to: length_u64(resumed.unwrap_or(end)),
             before: self.found.last.clone().filter(|_| !self.broken),
             next: resumed.and_then(link),
+            next_file: None,
         });
         self.broken = true;
         resumed
