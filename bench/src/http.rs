@@ -43,8 +43,8 @@ impl Connection {
         Ok(Self { stream: BufReader::with_capacity(64 << 10, stream), head })
     }
 
-    /// Posts a body; `headers` are whole lines with their ends.
-    pub(crate) fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> io::Result<Reply> {
+    /// Posts a body; `headers` are whole lines with their ends. The answer is read later.
+    pub(crate) fn send(&mut self, path: &str, headers: &str, body: &[u8]) -> io::Result<()> {
         let length = body.len();
         let mut request = Vec::with_capacity(512 + length);
         write!(
@@ -53,8 +53,7 @@ impl Connection {
             self.head
         )?;
         request.extend_from_slice(body);
-        self.stream.get_mut().write_all(&request)?;
-        self.reply()
+        self.stream.get_mut().write_all(&request)
     }
 
     /// Asks for a path.
@@ -64,7 +63,8 @@ impl Connection {
         self.reply()
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
+    /// The answer to the request that was sent.
+    pub(crate) fn reply(&mut self) -> io::Result<Reply> {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.ok_or_else(|| io::Error::other("no status line"))?;

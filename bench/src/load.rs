@@ -42,24 +42,40 @@ impl Load {
     }
 }
 
+/// Connections that one thread serves when requests are small: a thread each would cost the machine
+/// more than the requests do.
+const SINGLES_A_THREAD: usize = 16;
+
+/// A connection and what it will send.
+struct Sender {
+    connection: usize,
+    bodies: Vec<Vec<u8>>,
+    door: Connection,
+    due: Moment,
+    began: Moment,
+}
+
 /// Sends the load and says how it went.
 pub(crate) fn run(server: &Server, load: &Load) -> io::Result<Run> {
-    let bodies: Vec<Vec<Vec<u8>>> = (0..load.connections).map(|at| bodies(load, at)).collect();
-    let start = Barrier::new(load.connections + 1);
+    let senders: io::Result<Vec<Sender>> =
+        (0..load.connections).map(|at| Sender::open(server, load, at)).collect();
+    let mut groups = Vec::new();
+    let mut left = senders?;
+    while !left.is_empty() {
+        let size = if load.shape == Shape::Single { SINGLES_A_THREAD } else { 1 };
+        let rest = left.split_off(size.min(left.len()));
+        groups.push(std::mem::replace(&mut left, rest));
+    }
+    let start = Barrier::new(groups.len() + 1);
     std::thread::scope(|scope| {
-        let senders: Vec<_> = bodies
-            .into_iter()
-            .enumerate()
-            .map(|(at, bodies)| {
-                let start = &start;
-                scope.spawn(move || sender(server, load, (at, bodies), start))
-            })
-            .collect();
+        let start = &start;
+        let threads: Vec<_> =
+            groups.into_iter().map(|group| scope.spawn(move || send(load, group, start))).collect();
         start.wait();
         let began = clock::now();
         let mut latencies = Latencies::default();
-        for sender in senders {
-            let sent = sender.join().map_err(|_| io::Error::other("a sender panicked"))?;
+        for thread in threads {
+            let sent = thread.join().map_err(|_| io::Error::other("a sender panicked"))?;
             latencies.append(sent?);
         }
         Ok(Run { events: load.events(), seconds: began.elapsed().as_secs_f64(), latencies })
@@ -73,38 +89,65 @@ fn bodies(load: &Load, connection: usize) -> Vec<Vec<u8>> {
     (0..load.requests).map(|_| generator.ndjson(load.batch)).collect()
 }
 
-fn sender(
-    server: &Server,
-    load: &Load,
-    (connection, bodies): (usize, Vec<Vec<u8>>),
-    start: &Barrier,
-) -> io::Result<Latencies> {
-    let opened = Connection::open(server);
-    start.wait();
-    let mut door = opened?;
-    let instance = format!("{:016x}{connection:016x}", load.seed);
-    let mut latencies = Latencies::default();
-    let mut due = clock::now();
-    for (number, body) in bodies.iter().enumerate() {
-        let began = wait(load.shape, &mut due);
-        let headers = headers(load, &instance, number);
-        let reply = door.post("/v1/events", &headers, body)?;
-        latencies.push(began.elapsed());
+impl Sender {
+    fn open(server: &Server, load: &Load, connection: usize) -> io::Result<Self> {
+        let (door, now) = (Connection::open(server)?, clock::now());
+        Ok(Self { connection, bodies: bodies(load, connection), door, due: now, began: now })
+    }
+
+    /// Sends one request, at its time.
+    fn send(&mut self, load: &Load, number: usize) -> io::Result<()> {
+        self.began = self.wait(load.shape);
+        let headers = headers(load, self.connection, number);
+        let body = self.bodies.get(number).map(Vec::as_slice).unwrap_or_default();
+        self.door.send("/v1/events", &headers, body)
+    }
+
+    /// The moment from which the next request counts: now, or when it was due.
+    fn wait(&mut self, shape: Shape) -> Moment {
+        let Shape::Receipts(every) = shape else { return clock::now() };
+        let this = self.due;
+        self.due = this.after(every);
+        std::thread::sleep(this.until());
+        this
+    }
+
+    fn answered(&mut self, load: &Load) -> io::Result<Duration> {
+        let reply = self.door.reply()?;
+        let latency = self.began.elapsed();
         check(load, reply.status, &reply.body)?;
+        Ok(latency)
+    }
+}
+
+/// Each connection of the group has one request on its way at a time.
+fn send(load: &Load, mut group: Vec<Sender>, start: &Barrier) -> io::Result<Latencies> {
+    start.wait();
+    let now = clock::now();
+    for sender in &mut group {
+        sender.due = now.after(offset(load, sender.connection));
+    }
+    let mut latencies = Latencies::default();
+    for number in 0..load.requests {
+        for sender in &mut group {
+            sender.send(load, number)?;
+        }
+        for sender in &mut group {
+            latencies.push(sender.answered(load)?);
+        }
     }
     Ok(latencies)
 }
 
-/// The moment from which the next request counts: now, or when it was due.
-fn wait(shape: Shape, due: &mut Moment) -> Moment {
-    let Shape::Receipts(every) = shape else { return clock::now() };
-    let this = *due;
-    *due = this.after(every);
-    std::thread::sleep(this.until());
-    this
+/// Paced connections begin one after the other, so that requests arrive evenly.
+fn offset(load: &Load, connection: usize) -> Duration {
+    let Shape::Receipts(every) = load.shape else { return Duration::ZERO };
+    let part = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    every * part(connection) / part(load.connections)
 }
 
-fn headers(load: &Load, instance: &str, number: usize) -> String {
+fn headers(load: &Load, connection: usize, number: usize) -> String {
+    let instance = format!("{:016x}{connection:016x}", load.seed);
     let seq = number * load.batch + 1;
     let stream = format!(
         "content-type: application/x-ndjson\r\nindelible-instance: {instance}\r\nindelible-seq: {seq}\r\n"

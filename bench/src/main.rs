@@ -19,10 +19,10 @@ use std::process::ExitCode;
 const HELP: &str = "\
 indelible-bench <scenario>
 
-  ingest [--rounds N] [--server PATH] [--dir DIR] [--only ours|rival]
+  ingest [--rounds N] [--server PATH] [--dir DIR] [--only NAME]
                      acknowledged ingest over loopback HTTP: batches of 500 on 8 connections, single
                      events on 64, receipts at half load; beside PostgreSQL COPY and single INSERTs.
-                     The store and the rival's cluster lie in DIR (default: the temporary folder)
+                     NAME is ours, rival or one scenario's. The store and the rival's cluster lie in DIR (default: the temporary folder)
                      and are removed
   events COUNT [SEED]  the synthetic events as NDJSON on standard output
 

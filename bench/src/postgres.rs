@@ -100,20 +100,18 @@ impl Postgres {
         fs::write(&script, insert_script())?;
         let (clients_word, each_word) = (clients.to_string(), each.to_string());
         let script = script.display().to_string();
-        let began = clock::now();
         let output = self
             .client("pgbench", &["-n", "-M", "prepared", "-j", "2", "-c", &clients_word])
             .args(["-t", &each_word, "-f", &script, USER])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
             .output()?;
-        let seconds = began.elapsed().as_secs_f64();
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(io::Error::other(format!("pgbench ended with {}: {said}", output.status)));
         }
         let events = clients * each;
         self.expect_rows(events)?;
+        let seconds = seconds_of(&String::from_utf8_lossy(&output.stdout), events);
+        let seconds = seconds.ok_or_else(|| io::Error::other("pgbench said no tps"))?;
         Ok(Run { events, seconds, latencies: Latencies::default() })
     }
 
@@ -224,6 +222,13 @@ fn copy_script(path: &Path, copy: &Copy, writer: usize) -> io::Result<()> {
         writeln!(out, "\\.")?;
     }
     out.flush()
+}
+
+/// How long the transactions took by the rival's own figure, which leaves connecting out.
+fn seconds_of(said: &str, events: usize) -> Option<f64> {
+    let line = said.lines().find_map(|line| line.strip_prefix("tps = "))?;
+    let rate: f64 = line.split(' ').next()?.parse().ok()?;
+    Some(f64::from(u32::try_from(events).ok()?) / rate)
 }
 
 /// One event a transaction, as large as ours, with a fresh id.

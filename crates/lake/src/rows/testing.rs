@@ -14,5 +14,5 @@ pub(crate) fn rows(first: u64, count: usize) -> Rows {
             cells.targets.add(row, [Some("thing"), Some("1"), None, None, None]);
         }
     }
-    Rows { cells, len: count }
+    Rows { cells: Box::new(cells), len: count }
 }
