@@ -5,6 +5,7 @@
 mod crash;
 mod deny;
 mod figures;
+mod flipped;
 mod planted;
 mod run;
 mod sim;

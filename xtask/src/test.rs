@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::{crash, deny, run, sim, tidy};
+use crate::{crash, deny, flipped, run, sim, tidy};
 
 /// Tests counted from the closing lines of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -97,6 +97,7 @@ impl Counts {
 fn slow_set() -> Result<(), String> {
     deny::run()?;
     sim::slow()?;
+    flipped::slow()?;
     crash::slow()
 }
 
