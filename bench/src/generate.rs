@@ -74,7 +74,7 @@ impl Generator {
         let address = format!("10.{}.{}.{}", draw.below(256), draw.below(256), draw.below(256));
         let amount = draw.below(1_000_000);
         let json = format!(
-            r#"{{"id":"{id}","occurred_at":"{occurred_at}","action":"{action}","outcome":"{outcome}","actor":{{"kind":"human","id":"{actor}"}},"targets":[{{"type":"{kind}","id":"{target}"}}],"origin":{{"service":"billing-api","ip":"{address}","user_agent":"Mozilla/5.0 (X11; Linux x86_64)"}},"correlation":{{"request_id":"req-{:012x}","trace_id":"{trace}"}},"attrs":{{"amount":{amount},"region":"eu-west-{}","plan":"enterprise"}}}}"#,
+            r#"{{"id":"{id}","occurred_at":"{occurred_at}","action":"{action}","outcome":"{outcome}","actor":{{"kind":"human","id":"{actor}"}},"targets":[{{"type":"{kind}","id":"{target}"}}],"origin":{{"service":"billing-api","ip":"{address}","user_agent":"Mozilla/5.0 (X11; Linux)"}},"correlation":{{"request_id":"req-{:012x}","trace_id":"{trace}"}},"attrs":{{"amount":{amount},"region":"eu-west-{}"}}}}"#,
             draw.next() >> 16,
             draw.below(3),
         );
