@@ -154,8 +154,9 @@ pub fn inspect(
     let snapshots = read_snapshots(&**disk, &files, &mut findings)?;
     let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
     let walked = walk(&**disk, slot, beside, &mut |at, frame| {
-        show(frame, at.file, at.offset, visit);
-        replay.frame(at, frame)
+        let mut damages = show(frame, at.file, at.offset, visit);
+        damages.extend(replay.frame(at, frame)?);
+        Ok(damages)
     })?;
     let damages =
         walked.damages.iter().cloned().chain(leftovers(&replay, &files, walked.next_seq()));
@@ -227,12 +228,25 @@ fn nameless() -> StoreName {
     StoreName::parse("unknown").expect("a name by the grammar")
 }
 
-/// Shows the sections of a frame to the visitor.
-fn show(frame: &Frame<'_>, file: &str, offset: u64, visit: &mut dyn FnMut(&SectionRecords<'_>)) {
-    let Body::Append(sections) = &frame.body else { return };
+/// Shows the sections of a frame to the visitor. Answers payload areas that bear a good checksum and still hold no
+/// records: nobody's accident, since the writer packs before it sums.
+fn show(
+    frame: &Frame<'_>,
+    file: &str,
+    offset: u64,
+    visit: &mut dyn FnMut(&SectionRecords<'_>),
+) -> Vec<Damage> {
+    let Body::Append(sections) = &frame.body else { return Vec::new() };
+    let mut damages = Vec::new();
     for section in sections {
-        visit(&records(section, file, offset));
+        let shown = records(section, file, offset);
+        visit(&shown);
+        if shown.payloads.is_none() && section.sound(AreaKind::Payload) {
+            let damage = Damage::new(file, offset, "a payload area that holds no records");
+            damages.push(damage.of(&section.head.tenant, section.head.first, section.head.end()));
+        }
     }
+    damages
 }
 
 fn records<'a>(section: &'a SectionView<'_>, file: &'a str, offset: u64) -> SectionRecords<'a> {

@@ -102,7 +102,8 @@ pub fn open(
 /// # Errors
 /// `Damaged` with the first place that is, `NotOurs`, `Disk`.
 pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
-    let files = Files::list(&*disk)?;
+    let mut files = Files::list(&*disk)?;
+    files.set_unreadable_checkpoints_aside(&*disk)?;
     let slot = acked::load(&*disk)?;
     let snapshots = load_snapshots(&*disk, &files.snapshots)?;
     let packs = files.packs.clone();
@@ -350,10 +351,12 @@ pub(crate) fn unfinished_stop(
     if told {
         return Ok(None);
     }
-    Ok(match stop_place(last, walked) {
-        Some((file, offset)) => Some(stop_plan(disk, &file, offset, link)?),
-        None => None,
-    })
+    let Some((file, offset)) = stop_place(last, walked) else { return Ok(None) };
+    if disk.length(&file)? < offset + length_u64(EMPTY_FRAME_BYTES) {
+        // A file that was cut short holds no stop frame, finished or not.
+        return Ok(None);
+    }
+    Ok(Some(stop_plan(disk, &file, offset, link)?))
 }
 
 /// Where a stop frame would stand: behind the last frame, or in the next file.

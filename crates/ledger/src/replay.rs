@@ -228,6 +228,8 @@ impl<'d> Replay<'d> {
                 Damage::new(&path, 0, what).of(&tenant.id, first, first + PACK_ENTRIES)
             };
             let Some(head) = self.pack_head(&path)? else {
+                // Found once is enough: without the pack nobody looks again after each section.
+                self.packs.remove(&(tenant.id.clone(), first / PACK_ENTRIES));
                 return Ok(Some(damage("not a good pack header")));
             };
             let mut view = tenant.view();
@@ -236,6 +238,7 @@ impl<'d> Replay<'d> {
                 (0..256).map(|place| view.tree.get(node(place))).collect();
             let same = head.tenant == tenant.id && head.first == first;
             if !same || nodes.as_ref() != Some(&head.nodes) {
+                self.packs.remove(&(tenant.id.clone(), first / PACK_ENTRIES));
                 return Ok(Some(damage("a pack that is not what the log has")));
             }
             view.packs_end = first + PACK_ENTRIES;

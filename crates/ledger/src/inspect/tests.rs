@@ -145,6 +145,23 @@ fn deleted_files_and_cut_tails_are_found() {
 }
 
 #[test]
+fn a_payload_that_holds_no_records_is_found_under_its_good_checksum() {
+    let mut store = Store::new();
+    store.done(streamed("acme", 1, 10));
+    let mut forged = streamed("acme", 11, 10);
+    let raw_bytes = crate::frame::area::payload_bytes(forged.items.iter());
+    let raw_bytes = u32::try_from(raw_bytes).unwrap();
+    forged.packed = Some(crate::request::Packed { bytes: vec![0xa5; 40], raw_bytes });
+    store.done(forged);
+    let read = store.reader.record(&crate::ledger::tests::tenant("acme"), Index(12));
+    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
+    let inspection = look(&store.disk);
+    let of: Vec<_> = inspection.findings.iter().filter_map(|f| f.damage.records.clone()).collect();
+    assert_eq!(of.len(), 1, "{:?}", inspection.findings);
+    assert_eq!((of[0].first, of[0].end), (Index(10), Index(20)));
+}
+
+#[test]
 fn a_torn_tail_of_a_killed_store_is_no_damage() {
     let mut store = Store::new();
     store.done(streamed("acme", 1, 10));

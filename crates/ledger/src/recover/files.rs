@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use event::ids::TenantId;
 
+use crate::checkpoint;
 use crate::cursor::{first_set, length_u64};
 use crate::disk::{self, Disk};
 use crate::error::Error;
@@ -41,6 +42,22 @@ impl Files {
         files.snapshots.sort_unstable();
         files.spares.sort_by_key(|(number, _)| *number);
         Ok(files)
+    }
+
+    /// Counts checkpoints that cannot be read among the unknown files, which go to the quarantine: the log leads to the
+    /// tree without them, and they are signed anew. `inspect` and repair still call them damage.
+    pub(crate) fn set_unreadable_checkpoints_aside(
+        &mut self,
+        disk: &dyn Disk,
+    ) -> Result<(), Error> {
+        for tenant in std::mem::take(&mut self.checkpoints) {
+            match checkpoint::load(disk, &tenant) {
+                Ok(_) => self.checkpoints.push(tenant),
+                Err(Error::Damaged { .. }) => self.unknown.push(names::checkpoint(&tenant)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, disk: &dyn Disk, folder: &str, name: &str) -> Result<(), Error> {

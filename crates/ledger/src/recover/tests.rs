@@ -82,8 +82,56 @@ fn a_checkpoint_beyond_the_log_is_refused() {
         assert_eq!(damage.file, "ledger/checkpoint/acme");
         assert_eq!(damage.records.unwrap().tenant, tenant("acme"));
     }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_moved_and_signed_anew() {
+    let disk = killed();
     disk.edit("ledger/checkpoint/acme", |bytes| *bytes = b"no note".to_vec());
-    assert_eq!(refused(&disk).file, "ledger/checkpoint/acme");
+    let mut store = Store::on(disk);
+    assert_eq!(store.recovered.quarantined, ["ledger/checkpoint/acme"]);
+    assert_eq!(store.recovered.records, 220);
+    store.now.monotonic_ns += 2_000_000_000;
+    store.done(streamed("acme", 201, 1));
+    store.now.monotonic_ns += 2_000_000_000;
+    store.writer.keep(store.now).unwrap();
+    let note = String::from_utf8(store.disk.bytes("ledger/checkpoint/acme")).unwrap();
+    assert!(note.contains("\n201\n"), "{note}");
+}
+
+#[test]
+fn a_spoiled_spare_of_number_0_keeps_its_bytes() {
+    let disk = killed();
+    for path in disk.paths("ledger/spare-") {
+        disk.remove(&path).unwrap();
+    }
+    let spoiled = format!("ledger/spare-{:020}", 0);
+    disk.files.lock().unwrap().insert(spoiled.clone(), b"not zero".to_vec());
+    let store = Store::on(disk);
+    assert_eq!(store.recovered.quarantined, [spoiled]);
+    let kept = store.disk.paths("quarantine/").remove(0);
+    assert_eq!(store.disk.bytes(&kept), b"not zero");
+}
+
+#[test]
+fn a_last_file_cut_too_short_for_a_stop_frame_is_no_panic() {
+    for length in (0..1200).step_by(60) {
+        let mut store = Store::new();
+        let mut seq = 0;
+        while store.disk.paths("ledger/wal/").len() < 2 {
+            seq += 1;
+            let mut request = streamed("acme", seq, 1);
+            request.items[0].payload.resize(48 + length, b'y');
+            store.done(request);
+        }
+        let disk = store.disk;
+        let last = disk.paths("ledger/wal/").pop().unwrap();
+        disk.edit(&last, |bytes| bytes.truncate(100));
+        disk.remove("ledger/acked").unwrap();
+        let shared: Arc<dyn Disk> = Arc::clone(&disk) as Arc<dyn Disk>;
+        let found = survey(shared, options()).unwrap();
+        assert!(found.unfinished_stop().is_ok());
+    }
 }
 
 #[test]

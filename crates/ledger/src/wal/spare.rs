@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{Disk, DiskError};
+use crate::disk::{self, Disk, DiskError};
 use crate::names::{self, LEDGER, UNFINISHED};
 
 /// Spares that are kept ready: the next log file, and the reserve.
@@ -49,12 +49,7 @@ impl Spares {
 
     /// Makes one more. On a full disk nothing is left behind.
     pub(crate) fn fill(&self, disk: &dyn Disk) -> Result<(), DiskError> {
-        let number = {
-            let mut pool = self.pool();
-            pool.next += 1;
-            pool.next - 1
-        };
-        let path = names::spare(number);
+        let path = self.free_path(disk)?;
         let unfinished = format!("{path}{UNFINISHED}");
         if let Err(error) = self.fill_file(disk, &unfinished) {
             // The refusal is what counts; what cannot be removed now goes at the next start.
@@ -66,6 +61,21 @@ impl Spares {
         assert_eq!(disk.length(&path)?, self.file_bytes, "a spare is as long as it was filled");
         self.pool().ready.push_back(Spare { path, bytes: self.file_bytes });
         Ok(())
+    }
+
+    /// The path of the next number that no file bears: a spoiled spare keeps its name until it is quarantined.
+    fn free_path(&self, disk: &dyn Disk) -> Result<String, DiskError> {
+        loop {
+            let number = {
+                let mut pool = self.pool();
+                pool.next += 1;
+                pool.next - 1
+            };
+            let path = names::spare(number);
+            if !disk::exists(disk, &path)? {
+                return Ok(path);
+            }
+        }
     }
 
     fn fill_file(&self, disk: &dyn Disk, path: &str) -> Result<(), DiskError> {
