@@ -275,3 +275,6 @@ fn runs(wrong: &[(u64, &'static str)]) -> Vec<(u64, u64, &'static str)> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests;
