@@ -72,16 +72,17 @@ fn found(payloads: Vec<Vec<u8>>, source: &Source, keys: &[u8]) -> Vec<String> {
     records.findings.into_iter().map(|finding| finding.what).collect()
 }
 
+/// Words of the one finding there must be (none if empty), the payloads, their source, the kinds of keys beside them.
+type Case<'a> = (&'a str, Vec<Vec<u8>>, Source, &'a [u8]);
+
 #[test]
 fn what_no_root_binds_is_compared() {
     let both = [key_kind::DURABLE_KEK, key_kind::LEDGER];
     let good = || vec![payload(5, 0), payload(6, 1)];
     let loose = Source::Loose { producer: Some(producer("billing")) };
-    let gap = match stream("billing", 5) {
-        Source::Stream { stream, .. } => Source::Gap { stream, from: Seq(5), to: Seq(6) },
-        _ => unreachable!("a stream was made"),
-    };
-    let cases: Vec<(&str, Vec<Vec<u8>>, Source, &[u8])> = vec![
+    let of_gap = StreamId { producer: producer("billing"), instance: INSTANCE };
+    let gap = Source::Gap { stream: of_gap, from: Seq(5), to: Seq(6) };
+    let cases: Vec<Case<'_>> = vec![
         ("", good(), stream("billing", 5), &both),
         ("are not those of its section", good(), stream("billing", 4), &both),
         ("are not those of its section", good(), loose, &both),
