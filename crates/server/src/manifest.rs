@@ -169,7 +169,7 @@ pub(crate) fn is_listed(path: &str) -> bool {
 pub(crate) fn survey(root: &Path) -> io::Result<Vec<FileEntry>> {
     let mut files = Vec::new();
     for path in list(root)? {
-        let (size, sha256) = hash(&root.join(&path))?;
+        let (size, sha256) = fingerprint(&root.join(&path))?;
         files.push(FileEntry { path, size, sha256 });
     }
     Ok(files)
@@ -217,7 +217,7 @@ fn pass_over(path: &Path) {
 }
 
 /// Length and SHA-256 of a file, read piece by piece.
-fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
+pub(crate) fn fingerprint(path: &Path) -> io::Result<(u64, [u8; 32])> {
     let mut file = File::open(path)?;
     let (mut size, mut hasher) = (0, Sha256::new());
     let mut chunk = vec![0; CHUNK_BYTES];

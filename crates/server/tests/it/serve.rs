@@ -184,6 +184,23 @@ fn missing_files_are_seen_at_the_next_start() {
 }
 
 #[test]
+fn a_changed_control_db_is_seen_at_the_next_start() {
+    let store = Store::new();
+    let server = store.serve();
+    commit(&server);
+    server.stop();
+    let path = store.data_dir().join("control.db");
+    let mut bytes = std::fs::read(&path).expect("control.db");
+    // The file change counter: SQLite itself would never notice.
+    bytes[27] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let ran = store.try_serve(&[]).expect_err("a refusal");
+    assert_eq!(ran.code, Some(10), "{ran:?}");
+    assert!(ran.stderr.contains("control.db"), "{}", ran.stderr);
+    assert!(store.data_dir().join("MANIFEST").exists(), "the evidence stays");
+}
+
+#[test]
 fn a_full_hot_budget_stops_intake_and_never_recovery() {
     let store = Store::new();
     let mut command = store.command(&["serve", "--listen", "127.0.0.1:0"]);
