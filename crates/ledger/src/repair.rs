@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event::entry::{ENTRY_BYTES, Entry};
-use event::ids::{EventId, Instance, ProducerId, Seq, TenantId};
+use event::ids::{EventId, TenantId};
 use tlog::hash::Hash;
 
 use crate::book::Book;
@@ -36,7 +36,7 @@ use crate::names::{self, CHECKPOINT, PACKS, STATE};
 use crate::pack;
 use crate::recover::{Files, compare_checkpoints, leftovers, load_snapshots, quarantine_file};
 use crate::replay::Replay;
-use crate::request::KeyBlob;
+use crate::request::{KeyBlob, Source};
 use crate::seen::IDS_MAX;
 use crate::snapshot;
 use crate::tree::PACK_ENTRIES;
@@ -52,10 +52,9 @@ pub struct Facts {
     pub root: Hash,
     /// The id by which a repeat is known, if the record came outside a stream with one.
     pub id: Option<EventId>,
-    /// The producer; absent for the server's own records.
-    pub producer: Option<ProducerId>,
-    /// The record's place in its stream: instance, first and last number that it stands for.
-    pub place: Option<(Instance, Seq, Seq)>,
+    /// Where the record says it came from, as if its section held nothing else. A gap of one number and an event of that
+    /// number differ, so it is the record that tells them apart.
+    pub source: Source,
 }
 
 /// Tells the facts of a payload: whose it is, the keys of its own section, its bytes.

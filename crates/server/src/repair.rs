@@ -18,7 +18,7 @@ use event::system::SystemKind;
 use ledger::disk::{Disk, RealDisk, StoreLock};
 use ledger::inspect::{self, Beside, SectionRecords};
 use ledger::repair::{self, Facts, Repairs};
-use ledger::{KeyBlob, key_kind};
+use ledger::{KeyBlob, Source, StreamId, key_kind};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::config::Config;
@@ -112,10 +112,6 @@ impl Known {
         let root = record.root_under(&self.sealers.get(tenant)?.seed(&block, record.slot));
         let (event, stamps) = (record.event().ok()?, record.stamps().ok()?);
         let kind = event.schema.as_deref().and_then(SystemKind::of_schema);
-        let place = match kind {
-            Some(SystemKind::Gap) => Some(gap(&event)?),
-            _ => stamps.stream.map(|(instance, seq)| (instance, seq, seq)),
-        };
         let producer = match (&stamps.producer, kind) {
             (Some(producer), _) => ProducerId::parse(producer).ok(),
             (None, Some(SystemKind::Refused | SystemKind::DeadLetter | SystemKind::Gap)) => {
@@ -123,14 +119,23 @@ impl Known {
             }
             _ => None,
         };
-        let id = match (place, kind) {
-            (None, None) => event.id,
-            (None, Some(SystemKind::DeadLetter)) => {
+        let stream = |instance| Some(StreamId { producer: producer.clone()?, instance });
+        let source = match (kind, stamps.stream) {
+            (Some(SystemKind::Gap), _) => {
+                let (instance, from, to) = gap(&event)?;
+                Source::Gap { stream: stream(instance)?, from, to }
+            }
+            (_, Some((instance, first))) => Source::Stream { stream: stream(instance)?, first },
+            (_, None) => Source::Loose { producer: producer.clone() },
+        };
+        let id = match (&source, kind) {
+            (Source::Loose { .. }, None) => event.id,
+            (Source::Loose { .. }, Some(SystemKind::DeadLetter)) => {
                 Event::parse(event.original.as_ref()?.text.as_bytes()).ok()?.id
             }
             _ => None,
         };
-        Some(Facts { root, id, producer, place })
+        Some(Facts { root, id, source })
     }
 }
 

@@ -13,7 +13,7 @@ use event::ids::{ProducerId, Seq, TenantId};
 use tlog::hash::Hash;
 use tlog::tree::CompactRange;
 
-use super::{Facts, FactsOf, Mend, facts, look, pack_entries};
+use super::{FactsOf, Mend, facts, look, pack_entries};
 use crate::cursor::{Cursor, length_u32, length_u64, size};
 use crate::disk::Disk;
 use crate::error::{Damage, Error};
@@ -238,7 +238,8 @@ impl Plan<'_> {
         let fits = crc32c::crc32c(payload) == areas.sums.payload.crc;
         let flawed = if fits { Vec::new() } else { vec![AREAS[2]] };
         let mut view = SectionView { head, areas_at: 0, roots, ids, payload, keys, flawed };
-        let source = facts(&view, self.facts_of).and_then(|facts| source_of(&facts));
+        let source =
+            facts(&view, self.facts_of).and_then(|facts| Some(facts.first()?.source.clone()));
         let known = if source.is_some() { Known::Yes } else { Known::No };
         if let Some(source) = source {
             view.head.source = source;
@@ -288,20 +289,6 @@ impl Plan<'_> {
 enum Known {
     Yes,
     No,
-}
-
-/// The source that the records' facts lead to.
-fn source_of(facts: &[Facts]) -> Option<Source> {
-    let first = facts.first()?;
-    let Some((instance, from, to)) = first.place else {
-        return Some(Source::Loose { producer: first.producer.clone() });
-    };
-    let stream = StreamId { producer: first.producer.clone()?, instance };
-    Some(if from == to {
-        Source::Stream { stream, first: from }
-    } else {
-        Source::Gap { stream, from, to }
-    })
 }
 
 /// How many bytes a zstd frame says it unpacks to.

@@ -16,12 +16,11 @@ fn facts_of(of: &TenantId, _: &[KeyBlob], payload: &[u8]) -> Option<Facts> {
     let root = leaf_hash(payload);
     if of.as_str() == "beta" {
         let id = Some(EventId([u8::try_from(number).ok()?; 16]));
-        let producer = ProducerId::parse("loose").ok();
-        return Some(Facts { root, id, producer, place: None });
+        let source = Source::Loose { producer: ProducerId::parse("loose").ok() };
+        return Some(Facts { root, id, source });
     }
-    let id = stream("spool", 1);
-    let place = Some((id.instance, Seq(number), Seq(number)));
-    Some(Facts { root, id: None, producer: Some(id.producer), place })
+    let source = Source::Stream { stream: stream("spool", 1), first: Seq(number) };
+    Some(Facts { root, id: None, source })
 }
 
 fn mend(disk: &Arc<MemoryDisk>) -> Result<Repairs, Error> {
