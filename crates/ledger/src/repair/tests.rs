@@ -8,6 +8,7 @@ use crate::ledger::tests::{
     MemoryDisk, Store, append, item, loose, options, stream, streamed, tenant,
 };
 use crate::request::{Item, Source};
+use event::ids::{ProducerId, Seq};
 use tlog::hash::leaf_hash;
 
 /// The records of the tests hash to their root, and begin with their number.
