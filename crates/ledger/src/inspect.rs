@@ -51,6 +51,8 @@ pub struct Inspection {
     pub ends_in_stop: bool,
     /// If it does not: the log file that a stop would change, as it would be.
     pub unfinished_stop: Option<StopPlan>,
+    /// The log file that holds the last readable frame.
+    pub last_log_file: Option<String>,
     /// Log files, packs, snapshots, checkpoints, spares and the slot that were read.
     pub files: u64,
     /// Sections of the log.
@@ -216,6 +218,7 @@ fn conclude(
         tenants,
         checkpoints,
         ends_in_stop: walked.ends_in_stop(),
+        last_log_file: walked.last.as_ref().map(|last| last.file.to_string()),
         unfinished_stop: unfinished_stop(&**disk, slot, &walked)?,
         files: (counted.iter().sum::<usize>() + walked.files + 1).try_into().unwrap_or(u64::MAX),
         sections: replay.sections,

@@ -155,6 +155,12 @@ impl Survey {
         self.walked.ends_in_stop()
     }
 
+    /// The log file that holds the last frame.
+    #[must_use]
+    pub fn last_log_file(&self) -> Option<&str> {
+        self.walked.last.as_ref().map(|last| &*last.file)
+    }
+
     /// If the log does not end in a stop: the log file that a stop would change, as it would be.
     /// A `MANIFEST` that lists it so belongs to a stop that was not finished.
     ///

@@ -136,6 +136,14 @@ impl Manifest {
         Ok(Manifest { store, files })
     }
 
+    /// Whether `log_file`, which holds the log's last frame, is newer than every log file listed: then a start made its owner
+    /// frame durable and was broken off before it removed this manifest, which counts for nothing. A file without a frame
+    /// says nothing.
+    pub(crate) fn is_overtaken_by(&self, log_file: Option<&str>) -> bool {
+        let last = self.files.iter().rev().find(|file| file.path.starts_with("ledger/wal/"));
+        log_file.is_some_and(|newest| last.is_none_or(|last| newest > last.path.as_str()))
+    }
+
     /// How `found`, ascending by path, differs from what is listed.
     pub(crate) fn differences(&self, found: &[FileEntry]) -> Vec<Difference> {
         let at = |entries: &[FileEntry], path: &str| {

@@ -133,7 +133,7 @@ fn check_manifest(store: &Store, survey: &Survey) -> Result<(), Failure> {
         };
         listed.files.iter().any(|file| fits(&file))
     });
-    match is_planned || has_newer_log(&store.folder, &listed) {
+    match is_planned || listed.is_overtaken_by(survey.last_log_file()) {
         true => Ok(()),
         false => Err(failures::damaged(
             "`MANIFEST` lists a log that ends in a clean stop, and this one does not",
@@ -150,14 +150,6 @@ fn believed(path: &Path, key: &VerifierKey) -> Result<Manifest, Failure> {
         _ => failures::file(manifest::FILE, &error),
     })?;
     Manifest::open(&note, key).map_err(|error| failures::damaged(&error.to_string()))
-}
-
-/// Whether the log went on in a file that the manifest does not know: a start that was broken off before it removed it.
-fn has_newer_log(folder: &Path, listed: &Manifest) -> bool {
-    let last = listed.files.iter().rev().find(|file| file.path.starts_with("ledger/wal/"));
-    let files = manifest::list(folder).unwrap_or_default();
-    let mut logs = files.iter().filter(|path| path.starts_with("ledger/wal/"));
-    logs.any(|path| last.is_none_or(|last| *path > last.path))
 }
 
 /// The store's files against the manifest. Log files and packs are large, and the survey has just read them against their

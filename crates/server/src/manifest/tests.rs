@@ -103,3 +103,19 @@ fn what_no_line_holds_is_passed_over() {
     let opened = Manifest::open(&signed, key("st/system", 1).verifier()).expect("a good note");
     assert_eq!(opened, manifest);
 }
+
+#[test]
+fn only_a_frame_in_a_newer_log_file_overtakes_a_manifest() {
+    let file = |path: &str| FileEntry { path: path.to_owned(), size: 1, sha256: [0; 32] };
+    let files = vec![file("control.db"), file("ledger/wal/07.log"), file("ledger/wal/09.log")];
+    let listed = Manifest { store: store(), files };
+    let cases = [
+        (None, false),
+        (Some("ledger/wal/07.log"), false),
+        (Some("ledger/wal/09.log"), false),
+        (Some("ledger/wal/10.log"), true),
+    ];
+    for (last, overtaken) in cases {
+        assert_eq!(listed.is_overtaken_by(last), overtaken, "{last:?}");
+    }
+}

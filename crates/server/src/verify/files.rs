@@ -19,7 +19,7 @@ use super::keys::{Source, Trusted, read_text};
 use super::records::Records;
 use super::report::{Finding, Report, Weight};
 use crate::control::look::{self, Content};
-use crate::manifest::{self, Difference, FileEntry, Manifest};
+use crate::manifest::{self, Difference, Manifest};
 use crate::tenants;
 
 /// Bytes of a `MANIFEST` that are read: a line a file, and a store has thousands at most.
@@ -64,7 +64,7 @@ pub(crate) fn check(
                 }
                 report.note("the last stop was not finished: `MANIFEST` is there, and the `stop` frame is not");
             }
-            _ if has_newer_log(&manifest, &found) => {
+            _ if manifest.is_overtaken_by(inspection.last_log_file.as_deref()) => {
                 // From the first frame of a new log file on an old manifest counts for nothing.
                 return report.note(
                     "a start was broken off before it removed `MANIFEST`, which counts for nothing",
@@ -100,17 +100,6 @@ pub(crate) fn check(
 fn is_planned(manifest: &Manifest, plan: &StopPlan) -> bool {
     let listed = manifest.files.iter().find(|entry| entry.path == plan.path);
     listed.is_some_and(|entry| (entry.size, entry.sha256) == (plan.bytes, plan.sha256))
-}
-
-/// Whether the log goes on in a file that the manifest does not know.
-fn has_newer_log(manifest: &Manifest, found: &[FileEntry]) -> bool {
-    let is_log = |entry: &&FileEntry| entry.path.starts_with("ledger/wal/");
-    let last = manifest.files.iter().rev().find(is_log);
-    found
-        .iter()
-        .rev()
-        .find(is_log)
-        .is_some_and(|newest| last.is_none_or(|last| newest.path > last.path))
 }
 
 /// The manifest, its signature judged by the `system` ledger's key.
