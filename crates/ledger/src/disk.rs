@@ -158,19 +158,31 @@ pub fn exists(disk: &dyn Disk, path: &str) -> Result<bool, DiskError> {
 /// A whole file, refused with `FileTooLarge` if it is longer than `limit` bytes: what lies on disk
 /// is outside data, and its length must not choose how much memory is taken.
 pub fn read(disk: &dyn Disk, path: &str, limit: u64) -> Result<Vec<u8>, DiskError> {
+    let mut bytes = Vec::new();
+    read_into(disk, path, limit, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// As [`read`], into a buffer that is used again: files of one length then cost no fresh memory.
+pub fn read_into(
+    disk: &dyn Disk,
+    path: &str,
+    limit: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<(), DiskError> {
     let refuse = |kind: io::ErrorKind| DiskError::new(Operation::Read, path, &kind.into());
     let length = disk.length(path)?;
     if length > limit {
         return Err(refuse(io::ErrorKind::FileTooLarge));
     }
     let size = usize::try_from(length).map_err(|_| refuse(io::ErrorKind::FileTooLarge))?;
-    let mut bytes = vec![0; size];
-    let read = disk.read_at(path, 0, &mut bytes)?;
+    bytes.resize(size, 0);
+    let read = disk.read_at(path, 0, bytes)?;
     // A file that shrinks while it is read is not ours to guess about.
     if read != size {
         return Err(refuse(io::ErrorKind::UnexpectedEof));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Puts `bytes` durably under `path`, whole or not at all: a temporary file `<path>.tmp` is

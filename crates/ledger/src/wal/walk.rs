@@ -138,9 +138,12 @@ pub(crate) fn walk(
     let files = list(disk)?;
     let found = Walked::default();
     let mut walk = Walk { disk, acked: slot.acked(), beside, found, broken: false };
+    // One buffer for all files: fresh memory for each costs as much as reading it.
+    let mut bytes = Vec::new();
     for (place, file) in files.iter().enumerate() {
         let later = files.get(place + 1..).unwrap_or_default();
-        walk.file(file, later, visit)?;
+        disk::read_into(disk, &file.path, WAL_FILE_BYTES_MAX, &mut bytes)?;
+        walk.file((file, &bytes), later, visit)?;
     }
     walk.judge_slot(slot);
     Ok(walk.found)
@@ -156,16 +159,20 @@ struct Walk<'d> {
 }
 
 impl Walk<'_> {
-    fn file(&mut self, file: &WalFile, later: &[WalFile], visit: Visit<'_>) -> Result<(), Error> {
-        let bytes = disk::read(self.disk, &file.path, WAL_FILE_BYTES_MAX)?;
+    fn file(
+        &mut self,
+        (file, bytes): (&WalFile, &[u8]),
+        later: &[WalFile],
+        visit: Visit<'_>,
+    ) -> Result<(), Error> {
         self.found.files += 1;
         self.found.bytes += length_u64(bytes.len());
-        if first_set(&bytes).is_none() {
+        if first_set(bytes).is_none() {
             return self.unused_file(file, later, length_u64(bytes.len()));
         }
         if !self.found.tails.is_empty() {
             // No valid frame follows the torn one, here neither: the rest is unfinished too.
-            self.tail(file, 0, &bytes);
+            self.tail(file, 0, bytes);
             return Ok(());
         }
         self.check_place(file);
@@ -176,14 +183,14 @@ impl Walk<'_> {
             let whole = frame.as_ref().is_some_and(|frame| frame.flaws.is_empty());
             if !whole
                 && self.may_be_torn(at)
-                && !self.frame_follows(next, (file, &bytes), later, at)?
+                && !self.frame_follows(next, (file, bytes), later, at)?
             {
-                self.tail(file, at, &bytes);
+                self.tail(file, at, bytes);
                 return Ok(());
             }
             at = match frame {
                 Some(frame) => self.accept(file, at, (&frame, length_u64(bytes.len())), visit)?,
-                None => match self.resume(file, &bytes, at) {
+                None => match self.resume(file, bytes, at) {
                     Some(next) => next,
                     None => return Ok(()),
                 },
