@@ -21,8 +21,7 @@ pub(crate) use lexer::{Lexer, Place};
 pub use pointer::{at as pointer_at, push_token, tokens};
 pub use split::{Items, array, lines, trim};
 pub use value::Value;
-pub(crate) use write::string as write_string;
-pub use write::write as write_cj1;
+pub use write::{string as write_string, write as write_cj1};
 
 /// What a text may be at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub mod view; // one tenant at one moment
 use arrow::error::ArrowError;
 
 pub use hot::{Hot, Room};
-pub use rows::{Placed, Rows, RowsBuilder};
+pub use rows::{Placed, Rows, RowsBuilder, Salt};
 pub use view::{Chunk, Row, View};
 
 /// Why rows could not be taken.

@@ -9,7 +9,9 @@
 
 mod cells; // the columns
 mod fill; // claims to cells
+pub(crate) mod json; // objects, member by member
 mod kind; // events and the ledger's own records
+mod rest; // what has no column
 #[cfg(test)]
 pub(crate) mod testing; // rows without events
 
@@ -17,8 +19,8 @@ use arrow::array::RecordBatch;
 
 use cells::Cells;
 pub use cells::{
-    ID, INDEX, INSTANCE, OCCURRED_AT, OCCURRED_OFFSET_MIN, RECEIVED_AT, RECORD, SEQ,
-    TARGET_MEMBERS, TARGETS, UTC, schema,
+    ID, ID_STAMPED, INDEX, INSTANCE, OCCURRED_AT, OCCURRED_OFFSET_MIN, RECEIVED_AT, RECORD,
+    SALT_BLOCK, SALT_SLOT, SEQ, TARGET_MEMBERS, TARGETS, UTC, schema,
 };
 use event::Event;
 use event::canonical::Stamps;
@@ -28,6 +30,15 @@ pub use kind::RecordKind;
 
 use crate::Error;
 use crate::columns::Fixed;
+
+/// Where a record's salts come from: with it, the row has all that the record's bytes hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Salt {
+    /// The id of the salt block.
+    pub block: u64,
+    /// The slot in it.
+    pub slot: u32,
+}
 
 /// Rows under construction.
 #[derive(Debug, Default)]
@@ -42,12 +53,15 @@ impl RowsBuilder {
         Self::default()
     }
 
-    /// Adds a row for `event` as stamped. A system record is a row like any other, with its own
+    /// Adds a row for `event` as stamped, sealed with `salt`. A system record is a row like any other, with its own
     /// `record` number.
-    pub fn push(&mut self, event: &Event<'_>, stamps: &Stamps<'_>) {
+    pub fn push(&mut self, event: &Event<'_>, stamps: &Stamps<'_>, salt: Salt) {
         let row = self.len;
         fill::claims(&mut self.cells, row, event);
         fill::stamps(&mut self.cells, row, (event, stamps));
+        rest::fill(&mut self.cells.texts.rest, row, (event, stamps));
+        self.cells.salt_block.set(row, salt.block);
+        self.cells.salt_slot.set(row, salt.slot);
         self.len += 1;
     }
 
@@ -56,7 +70,7 @@ impl RowsBuilder {
     pub fn push_record(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
         let (event, stamps) = read.map_err(|source| Error::Damaged { source })?;
-        self.push(&event, &stamps);
+        self.push(&event, &stamps, Salt { block: record.block_id, slot: record.slot });
         Ok(())
     }
 

@@ -145,6 +145,9 @@ enum Standing {
     Refused(Rejection),
 }
 
+/// Takes each record's event and stamps, with the id of its salt block and its slot there.
+pub type Shown<'r> = dyn FnMut(&Event<'_>, &Stamps<'_>, (u64, u32)) + 'r;
+
 /// Turns `items` into records. Each is shown to `rows` in order, so that the caller can make rows of them without a second
 /// parse; `draw` gives an id to each record that has none and no place in a stream.
 ///
@@ -155,7 +158,7 @@ pub fn seal(
     request: &Request<'_>,
     salts: &Salts<'_>,
     draw: &mut dyn FnMut() -> EventId,
-    rows: &mut dyn FnMut(&Event<'_>, &Stamps<'_>),
+    rows: &mut Shown<'_>,
 ) -> Result<Sealed, OutOfSlots> {
     let reserved = salts.slots.iter().map(|run| run.slots.len()).sum();
     if reserved < items.len() {
@@ -173,7 +176,7 @@ pub fn seal(
 struct Press<'r, 'a, I> {
     request: &'r Request<'a>,
     draw: &'r mut dyn FnMut() -> EventId,
-    rows: &'r mut dyn FnMut(&Event<'_>, &Stamps<'_>),
+    rows: &'r mut Shown<'r>,
     sealer: &'r Sealer,
     slots: I,
     records: Vec<SealedRecord>,
@@ -198,8 +201,8 @@ impl<'a, 'b, I: Iterator<Item = (&'b SaltBlock, u32)>> Press<'_, 'a, I> {
         let stamps = Stamps::new(event, &self.request.context, place, &mut *self.draw);
         let id = stamps.event_id(event).expect("an event without an id is stamped with one");
         let known_by = event.id.filter(|_| place.is_none());
-        self.push(EntryKind::Event, known_by, &canonical::parts(event, &stamps));
-        (self.rows)(event, &stamps);
+        let slot = self.push(EntryKind::Event, known_by, &canonical::parts(event, &stamps));
+        (self.rows)(event, &stamps, slot);
         Fate::Record { id, standing: Standing::Event, dedup: dedup(event, place) }
     }
 
@@ -215,16 +218,16 @@ impl<'a, 'b, I: Iterator<Item = (&'b SaltBlock, u32)>> Press<'_, 'a, I> {
         let raw = String::from_utf8_lossy(raw);
         let record = system::dead_letter(&self.of(place, id), failed.code, failed.field, &raw);
         let known_by = event.id.filter(|_| place.is_none());
-        self.push(record.entry_kind(), known_by, &record.parts());
-        (self.rows)(&record.event, &record.stamps);
+        let slot = self.push(record.entry_kind(), known_by, &record.parts());
+        (self.rows)(&record.event, &record.stamps, slot);
         Fate::Record { id, standing: Standing::DeadLetter(failed), dedup: dedup(event, place) }
     }
 
     fn refused(&mut self, place: (Instance, Seq), rejection: Rejection) -> Fate {
         let id = EventId::of_stream(self.request.context.producer, place.0, place.1);
         let record = system::refused(&self.of(Some(place), id), rejection.code, &rejection.field);
-        self.push(record.entry_kind(), None, &record.parts());
-        (self.rows)(&record.event, &record.stamps);
+        let slot = self.push(record.entry_kind(), None, &record.parts());
+        (self.rows)(&record.event, &record.stamps, slot);
         Fate::Record { id, standing: Standing::Refused(rejection), dedup: Dedup::Recognised }
     }
 
@@ -238,12 +241,14 @@ impl<'a, 'b, I: Iterator<Item = (&'b SaltBlock, u32)>> Press<'_, 'a, I> {
         system::Item { tenant, producer, stream, id }
     }
 
-    fn push(&mut self, kind: EntryKind, known_by: Option<EventId>, parts: &Parts) {
+    /// Seals one record; says in which block and slot.
+    fn push(&mut self, kind: EntryKind, known_by: Option<EventId>, parts: &Parts) -> (u64, u32) {
         let (block, slot) = self.slots.next().expect("there is a slot for each item");
         let mut payload = Vec::new();
         record::encode(parts, block.id, slot, &mut payload);
         let root = self.sealer.root(parts, block, slot);
         self.records.push(SealedRecord { kind, root, payload, id: known_by });
+        (block.id, slot)
     }
 }
 

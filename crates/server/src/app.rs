@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use event::ids::{EventId, TenantId, Timestamp};
 use event::system::SystemRecord;
 use event::{canonical, record};
-use lake::rows::RowsBuilder;
+use lake::rows::{RowsBuilder, Salt};
 use ledger::{Answer, Append, Class, Item, ItemAnswer, Reader, Source};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -133,7 +133,7 @@ pub(crate) fn system_append(
         record::encode(&parts, block.id, slot, &mut payload);
         let root = tenant.sealer.root(&parts, block, slot);
         items.push(Item { kind: system.entry_kind(), root, payload, id: None });
-        rows.push(&system.event, &system.stamps);
+        rows.push(&system.event, &system.stamps, Salt { block: block.id, slot });
     }
     let append = Append {
         tenant: tenant.id.clone(),

@@ -13,7 +13,7 @@ use event::event::Event;
 use event::ids::TenantId;
 use event::record::Record;
 use event::system::SystemKind;
-use lake::rows::RowsBuilder;
+use lake::rows::{RowsBuilder, Salt};
 use lake::{Hot, Placed, Room};
 use ledger::{Lost, Reader, Section};
 use tlog::Index;
@@ -221,7 +221,7 @@ fn rows_of(tenant: &TenantId, section: &Section) -> Result<(Placed, Vec<LostRang
         let record = Record::decode(payload).map_err(|error| damaged(error.to_string()))?;
         let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
         let (event, stamps) = read.map_err(|error| damaged(error.to_string()))?;
-        builder.push(&event, &stamps);
+        builder.push(&event, &stamps, Salt { block: record.block_id, slot: record.slot });
         if stamps.system == System::Yes {
             losses.extend(LostRange::of(tenant, &event));
         }

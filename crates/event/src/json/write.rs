@@ -35,7 +35,7 @@ pub fn write(value: &Value<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends `text` as a JSON text: only what must be escaped is.
-pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
+pub fn string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();

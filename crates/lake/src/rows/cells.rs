@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{
     DataType, Field, FieldRef, Fields, Int16Type, Schema, SchemaRef, TimeUnit,
-    TimestampNanosecondType, UInt8Type, UInt64Type,
+    TimestampNanosecondType, UInt8Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 
@@ -24,6 +24,8 @@ pub const RECEIVED_AT: &str = "received_at";
 pub const RECORD: &str = "record";
 /// The event's id, sent or stamped: 16 bytes.
 pub const ID: &str = "id";
+/// 1 if the server gave the id; null if the producer did.
+pub const ID_STAMPED: &str = "id_stamped";
 /// When it happened, as sent; null if the producer did not say.
 pub const OCCURRED_AT: &str = "occurred_at";
 /// The offset of `occurred_at` in minutes; null with it.
@@ -32,6 +34,10 @@ pub const OCCURRED_OFFSET_MIN: &str = "occurred_offset_min";
 pub const INSTANCE: &str = "instance";
 /// The number in the stream; null outside a stream.
 pub const SEQ: &str = "seq";
+/// The salt block that the record was sealed in.
+pub const SALT_BLOCK: &str = "salt_block";
+/// The slot in the salt block.
+pub const SALT_SLOT: &str = "salt_slot";
 /// All targets in the order sent; never null, often empty.
 pub const TARGETS: &str = "targets";
 
@@ -134,6 +140,10 @@ texts! {
     code,
     /// Of a dead letter or refusal: the JSON pointer it is about.
     field,
+    /// Id of the credential, as stamped.
+    credential,
+    /// Every member of event and stamps that has no column: a JSON object; null if there is none.
+    rest,
 }
 
 /// All columns but `index` and `received_at`, which the ledger gives.
@@ -141,11 +151,14 @@ texts! {
 pub(crate) struct Cells {
     pub(crate) record: Fixed<u8>,
     pub(crate) id: Fixed<[u8; 16]>,
+    pub(crate) id_stamped: Fixed<u8>,
     pub(crate) occurred_at: Fixed<i64>,
     pub(crate) occurred_offset_min: Fixed<i16>,
     pub(crate) texts: Texts,
     pub(crate) instance: Fixed<[u8; 16]>,
     pub(crate) seq: Fixed<u64>,
+    pub(crate) salt_block: Fixed<u64>,
+    pub(crate) salt_slot: Fixed<u32>,
     pub(crate) targets: Lists<5>,
 }
 
@@ -154,11 +167,14 @@ impl Cells {
     pub(crate) fn extend(&mut self, at: usize, other: Self) {
         self.record.extend(at, other.record);
         self.id.extend(at, other.id);
+        self.id_stamped.extend(at, other.id_stamped);
         self.occurred_at.extend(at, other.occurred_at);
         self.occurred_offset_min.extend(at, other.occurred_offset_min);
         self.texts.extend(at, other.texts);
         self.instance.extend(at, other.instance);
         self.seq.extend(at, other.seq);
+        self.salt_block.extend(at, other.salt_block);
+        self.salt_slot.extend(at, other.salt_slot);
         self.targets.extend(at, other.targets);
     }
 
@@ -167,11 +183,14 @@ impl Cells {
         Self {
             record: self.record.keep(keep),
             id: self.id.keep(keep),
+            id_stamped: self.id_stamped.keep(keep),
             occurred_at: self.occurred_at.keep(keep),
             occurred_offset_min: self.occurred_offset_min.keep(keep),
             texts: self.texts.keep(keep),
             instance: self.instance.keep(keep),
             seq: self.seq.keep(keep),
+            salt_block: self.salt_block.keep(keep),
+            salt_slot: self.salt_slot.keep(keep),
             targets: self.targets.keep(keep),
         }
     }
@@ -180,7 +199,8 @@ impl Cells {
     pub(crate) fn size(&self) -> usize {
         let fixed = self.record.size() + self.id.size() + self.occurred_at.size();
         let stream = self.instance.size() + self.seq.size() + self.occurred_offset_min.size();
-        fixed + stream + self.texts.size() + self.targets.size()
+        let given = self.id_stamped.size() + self.salt_block.size() + self.salt_slot.size();
+        fixed + stream + given + self.texts.size() + self.targets.size()
     }
 
     /// The finished batch; `index` and `received_at` have one value a row.
@@ -196,10 +216,13 @@ impl Cells {
             Arc::new(received_at.finish::<TimestampNanosecondType>(rows)?.with_timezone(UTC)),
             Arc::new(self.record.finish::<UInt8Type>(rows)?),
             self.id.finish_ids(rows)?,
+            Arc::new(self.id_stamped.finish::<UInt8Type>(rows)?),
             Arc::new(self.occurred_at.finish::<TimestampNanosecondType>(rows)?.with_timezone(UTC)),
             Arc::new(self.occurred_offset_min.finish::<Int16Type>(rows)?),
             self.instance.finish_ids(rows)?,
             Arc::new(self.seq.finish::<UInt64Type>(rows)?),
+            Arc::new(self.salt_block.finish::<UInt64Type>(rows)?),
+            Arc::new(self.salt_slot.finish::<UInt32Type>(rows)?),
             self.targets.finish(rows, target_element(), target_members())?,
         ];
         columns.extend(self.texts.finish(rows, &blank)?);
@@ -217,10 +240,13 @@ pub fn schema() -> SchemaRef {
             Field::new(RECEIVED_AT, time.clone(), false),
             Field::new(RECORD, DataType::UInt8, false),
             Field::new(ID, id.clone(), false),
+            Field::new(ID_STAMPED, DataType::UInt8, true),
             Field::new(OCCURRED_AT, time, true),
             Field::new(OCCURRED_OFFSET_MIN, DataType::Int16, true),
             Field::new(INSTANCE, id, true),
             Field::new(SEQ, DataType::UInt64, true),
+            Field::new(SALT_BLOCK, DataType::UInt64, false),
+            Field::new(SALT_SLOT, DataType::UInt32, false),
             Field::new(TARGETS, DataType::List(target_element()), false),
         ];
         fields.extend(TEXT_NAMES.iter().map(|name| Field::new(*name, DataType::Utf8, true)));

@@ -47,6 +47,9 @@ pub(super) fn claims(cells: &mut Cells, row: usize, event: &Event<'_>) {
 pub(super) fn stamps(cells: &mut Cells, row: usize, (event, stamps): (&Event<'_>, &Stamps<'_>)) {
     let id = stamps.event_id(event).unwrap_or(EventId([0; 16]));
     cells.id.set(row, id.0);
+    if event.id.is_none() {
+        cells.id_stamped.set(row, 1);
+    }
     if let Some((instance, seq)) = stamps.stream {
         cells.instance.set(row, instance.0);
         cells.seq.set(row, seq.0);
@@ -54,6 +57,7 @@ pub(super) fn stamps(cells: &mut Cells, row: usize, (event, stamps): (&Event<'_>
     let texts = &mut cells.texts;
     set(&mut texts.producer, row, &stamps.producer);
     set(&mut texts.ip_peer, row, &stamps.peer_ip);
+    set(&mut texts.credential, row, &stamps.credential);
     if let Some(inferred) = stamps.kind.as_ref().filter(|_| event.kind.is_none()) {
         texts.kind_inferred.set(row, &inferred.kind);
     }
@@ -64,7 +68,7 @@ pub(super) fn stamps(cells: &mut Cells, row: usize, (event, stamps): (&Event<'_>
     let kind = kind_of(event, stamps);
     cells.record.set(row, kind.code());
     if kind != RecordKind::Event {
-        about(cells, row, event);
+        about(cells, row, (event, stamps));
     }
 }
 
@@ -77,17 +81,17 @@ fn kind_of(event: &Event<'_>, stamps: &Stamps<'_>) -> RecordKind {
     RecordKind::System(named.unwrap_or(SystemKind::System))
 }
 
-/// What a system record is about, out of its attributes into columns.
-fn about(cells: &mut Cells, row: usize, event: &Event<'_>) {
+/// What a system record is about, out of its attributes into columns that nothing else has filled.
+fn about(cells: &mut Cells, row: usize, (event, stamps): (&Event<'_>, &Stamps<'_>)) {
     let Cells { texts, instance, .. } = cells;
     for (key, value) in &event.attrs {
         let Some(text) = value.as_str() else { continue };
         match &**key {
-            "producer" => texts.producer.set(row, text),
+            "producer" if stamps.producer.is_none() => texts.producer.set(row, text),
             "code" => texts.code.set(row, text),
             "field" => texts.field.set(row, text),
-            "reason" => texts.reason.set(row, text),
-            "instance" => {
+            "reason" if event.outcome.reason.is_none() => texts.reason.set(row, text),
+            "instance" if stamps.stream.is_none() => {
                 if let Ok(named) = Instance::parse(text) {
                     instance.set(row, named.0);
                 }

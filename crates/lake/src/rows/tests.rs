@@ -2,7 +2,7 @@
 
 use super::*;
 use arrow::array::{Array as _, AsArray as _};
-use arrow::datatypes::{Int16Type, TimestampNanosecondType, UInt8Type, UInt64Type};
+use arrow::datatypes::{Int16Type, TimestampNanosecondType, UInt8Type, UInt32Type, UInt64Type};
 use event::canonical::{self, Context};
 use event::ids::{EventId, Instance, ProducerId, Seq, TenantId};
 use event::system;
@@ -23,6 +23,8 @@ const FULL: &str = r#"{
     "attrs": {"b": {"x": [1, 2]}, "a": "text"},
     "original": {"media_type": "text/plain", "text": "raw"}
 }"#;
+
+const SALT: Salt = Salt { block: 1, slot: 2 };
 
 fn tenant() -> TenantId {
     TenantId::parse("acme").unwrap()
@@ -51,7 +53,7 @@ fn both_ways(items: &[Vec<u8>]) -> (RecordBatch, RecordBatch) {
     for (item, seq) in items.iter().zip(0..) {
         let event = Event::parse(item).unwrap();
         let stamps = stamped(&event, &names, seq);
-        parsed.push(&event, &stamps);
+        parsed.push(&event, &stamps, SALT);
         let mut payload = Vec::new();
         event::record::encode(&canonical::parts(&event, &stamps), 1, 2, &mut payload);
         stored.push_record(&Record::decode(&payload).unwrap()).unwrap();
@@ -174,6 +176,14 @@ fn every_column_has_what_was_sent_or_stamped() {
         ("original", None, Some("raw")),
         ("code", None, None),
         ("field", None, None),
+        ("credential", Some("k1"), Some("k1")),
+        (
+            "rest",
+            Some(r#"{"mapping":"cloudtrail/1"}"#),
+            Some(
+                r#"{"actor":{"auth":{"method":"oidc","mfa":true},"roles":["clerk"]},"mapping":"cloudtrail/1","media_type":"text/plain"}"#,
+            ),
+        ),
     ] {
         assert_eq!(text(name, 0).as_deref(), bare, "{name}");
         assert_eq!(text(name, 1).as_deref(), full, "{name}");
@@ -187,6 +197,13 @@ fn every_column_has_what_was_sent_or_stamped() {
     assert_eq!((seq.is_null(0), seq.value(1)), (true, 1));
     let index = batch.column_by_name(INDEX).unwrap().as_primitive::<UInt64Type>();
     assert_eq!(index.values(), &[40, 41]);
+    let stamped = batch.column_by_name(ID_STAMPED).unwrap().as_primitive::<UInt8Type>();
+    assert_eq!((stamped.value(0), stamped.is_null(1)), (1, true));
+    let salt = (
+        batch.column_by_name(SALT_BLOCK).unwrap().as_primitive::<UInt64Type>(),
+        batch.column_by_name(SALT_SLOT).unwrap().as_primitive::<UInt32Type>(),
+    );
+    assert_eq!((salt.0.value(1), salt.1.value(1)), (1, 2));
     let id = batch.column_by_name(ID).unwrap().as_fixed_size_binary();
     assert_eq!(id.value(0), [9; 16], "outside a stream the drawn id");
     assert_eq!(id.value(1)[..2], [0x01, 0x8f]);
@@ -233,7 +250,7 @@ fn system_records_say_what_they_are_about() {
     ];
     let mut builder = RowsBuilder::new();
     for record in &records {
-        builder.push(&record.event, &record.stamps);
+        builder.push(&record.event, &record.stamps, SALT);
     }
     let batch = builder.finish().place(0, Timestamp(1)).finish().unwrap();
     let kinds = batch.column_by_name(RECORD).unwrap().as_primitive::<UInt8Type>();
@@ -263,7 +280,7 @@ fn kept_rows_take_the_places_of_the_ones_left_out() {
         let mut builder = RowsBuilder::new();
         for item in items {
             let event = Event::parse(item).unwrap();
-            builder.push(&event, &stamped(&event, &names, 0));
+            builder.push(&event, &stamped(&event, &names, 0), SALT);
         }
         builder.finish()
     };
@@ -280,7 +297,7 @@ fn an_estimate_is_near_what_the_tail_takes() {
     let mut builder = RowsBuilder::new();
     for seq in 0..500 {
         let event = Event::parse(FULL.as_bytes()).unwrap();
-        builder.push(&event, &stamped(&event, &names, seq));
+        builder.push(&event, &stamped(&event, &names, seq), SALT);
     }
     let rows = builder.finish();
     let estimate = rows.bytes();

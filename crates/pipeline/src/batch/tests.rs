@@ -85,11 +85,15 @@ impl Ledger {
             self.drawn += 1;
             EventId([self.drawn; 16])
         };
-        let mut rows = 0;
-        let mut count = |_: &Event<'_>, _: &Stamps<'_>| rows += 1;
+        let mut rows = Vec::new();
+        let mut count = |_: &Event<'_>, _: &Stamps<'_>, at: (u64, u32)| rows.push(at);
         let request = Request { context, stream, steps: &steps };
         let sealed = seal(items, &request, &salts, &mut draw, &mut count).unwrap();
-        assert_eq!(rows, sealed.records.len(), "a row for each record");
+        let places = sealed.records.iter().map(|record| {
+            let stored = Record::decode(&record.payload).unwrap();
+            (stored.block_id, stored.slot)
+        });
+        assert_eq!(rows, places.collect::<Vec<_>>(), "a row for each record, with its salt");
         sealed
     }
 
@@ -213,10 +217,10 @@ fn slots_are_used_once_and_across_blocks() {
         vec![Slots { block: &first, slots: 4094..4096 }, Slots { block: &second, slots: 0..count }]
     };
     let salts = Salts { sealer: &sealer, slots: runs(2) };
-    let short = seal(&items, &request, &salts, &mut draw, &mut |_, _| {}).unwrap_err();
+    let short = seal(&items, &request, &salts, &mut draw, &mut |_, _, _| {}).unwrap_err();
     assert_eq!(short, OutOfSlots { reserved: 4, items: 5 });
     let salts = Salts { sealer: &sealer, slots: runs(3) };
-    let sealed = seal(&items, &request, &salts, &mut draw, &mut |_, _| {}).unwrap();
+    let sealed = seal(&items, &request, &salts, &mut draw, &mut |_, _, _| {}).unwrap();
     let used: Vec<_> = sealed
         .records
         .iter()

@@ -9,13 +9,15 @@ use event::ids::{EventId, Instance, ProducerId, Seq, TenantId, Timestamp};
 use event::system::{self, Item};
 use indelible_query::limits::STACK_BYTES;
 use indelible_query::{Answer, Error, Limits, Parameter, Question};
-use lake::{Hot, Rows, RowsBuilder, View};
+use lake::{Hot, Rows, RowsBuilder, Salt, View};
 use policy::{Action, Principal, Scope, Scopes};
 use tokio::runtime::Runtime;
 
 /// 2024-05-01T12:00:00Z.
 pub(crate) const RECEIVED: u64 = 1_714_564_800_000_000_000;
 const INSTANCE: Instance = Instance([0xab; 16]);
+/// Rows that rebuild no record need no real one.
+const SALT: Salt = Salt { block: 1, slot: 0 };
 
 pub(crate) fn tenant() -> TenantId {
     TenantId::parse("acme").unwrap()
@@ -62,15 +64,15 @@ fn rows(put: &Put<'_>, index: u64) -> Option<Rows> {
                 peer_ip: Some("127.0.0.1"),
                 credential: None,
             };
-            builder.push(&event, &Stamps::new(&event, &context, stream, || id));
+            builder.push(&event, &Stamps::new(&event, &context, stream, || id), SALT);
         }
         Put::DeadLetter(raw) => {
             let record = system::dead_letter(&item, Code::SchemaUnknown, "/schema", raw);
-            builder.push(&record.event, &record.stamps);
+            builder.push(&record.event, &record.stamps, SALT);
         }
         Put::Refused => {
             let record = system::refused(&item, Code::MissingField, "/actor");
-            builder.push(&record.event, &record.stamps);
+            builder.push(&record.event, &record.stamps, SALT);
         }
         Put::Lost => return None,
     }
@@ -97,7 +99,7 @@ pub(crate) fn many(count: usize) -> Arc<View> {
             credential: None,
         };
         let stream = Some((INSTANCE, Seq(u64::try_from(seq).unwrap() + 1)));
-        builder.push(&event, &Stamps::new(&event, &context, stream, || EventId([0; 16])));
+        builder.push(&event, &Stamps::new(&event, &context, stream, || EventId([0; 16])), SALT);
     }
     hot.append(&tenant, vec![builder.finish().place(0, Timestamp(RECEIVED))], Vec::new()).unwrap();
     hot.view(&tenant)

@@ -20,7 +20,7 @@ use axum::response::Response;
 use event::canonical::Context;
 use event::code::Code;
 use event::ids::{Instance, ProducerId, Seq};
-use lake::rows::RowsBuilder;
+use lake::rows::{RowsBuilder, Salt};
 use ledger::{Append, Class, Done, Item, ItemAnswer, Refusal, Source, StreamId};
 use pipeline::batch::{self, Place, Request, Salts, Sealed};
 use pipeline::decode::{self, Media, Shape};
@@ -213,8 +213,8 @@ fn prepare(
     let salts = Salts { sealer: &tenant.sealer, slots: reserved.slots() };
     let mut rows = RowsBuilder::new();
     let mut draw = || app.draw_id();
-    let sealed = batch::seal(items, &request, &salts, &mut draw, &mut |event, stamps| {
-        rows.push(event, stamps);
+    let sealed = batch::seal(items, &request, &salts, &mut draw, &mut |event, stamps, at| {
+        rows.push(event, stamps, Salt { block: at.0, slot: at.1 });
     });
     let mut sealed = sealed.map_err(Problem::internal)?;
     let records = std::mem::take(&mut sealed.records).into_iter();
