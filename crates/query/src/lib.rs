@@ -3,7 +3,7 @@
 //! A caller's view ([`policy::View`]) and a tenant's rows ([`lake::View`]) meet in [`run`] and
 //! nowhere else. A statement passes the allow-list before it is planned and again as a plan; every
 //! scan is an opaque node that gives rows of the view and tells nothing else (I9); every resource
-//! has a limit (I10).
+//! has a limit (I10). What comes out is [`Sealed`] until the read is on record (I11).
 //!
 //! It starts no thread and opens no file but spill files: the caller runs it on a runtime that is
 //! not the one requests are served on, and drops the future to cancel.
@@ -14,6 +14,7 @@ mod calls; // functions of our own
 pub mod limits; // what one query may use
 mod output; // answers as JSON, CSV and Arrow
 mod run; // statement to answer
+mod seal; // answers that wait for their record
 mod steady; // plans that can be interrupted, rows in one order
 mod tables; // what tables there are and what their columns mean
 
@@ -22,6 +23,7 @@ use event::code::Code;
 pub use limits::Limits;
 pub use output::Format;
 pub use run::{Answer, Column, Coverage, Parameter, Question, run};
+pub use seal::{Allowance, Beyond, Recorded, Sealed};
 
 /// Why there is no answer. INVARIANT (I9): the texts say what the statement and the rows in view
 /// say, never more.

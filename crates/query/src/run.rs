@@ -25,6 +25,7 @@ use futures::StreamExt as _;
 use crate::allow::{self, Allowed};
 use crate::barrier::Scoped;
 use crate::limits::{self, Limits, counted, passed};
+use crate::seal::{Allowance, Sealed};
 use crate::steady::steady;
 use crate::{Error, tables};
 
@@ -115,9 +116,17 @@ impl Answer {
     pub fn coverage(&self) -> Coverage {
         self.coverage
     }
+
+    fn sealed(self) -> Sealed<Self> {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let size = Allowance { rows: count(self.rows()), bytes: count(self.bytes()) };
+        let coverage = self.coverage;
+        Sealed::new(self, size, coverage)
+    }
 }
 
-/// Answers a question over `rows` for a caller with `view`.
+/// Answers a question over `rows` for a caller with `view`. The answer is sealed until the read is
+/// on record.
 ///
 /// Run it on a runtime that serves no requests, whose threads have [`limits::STACK_BYTES`]; drop
 /// the future to cancel. See [`Error`] for what can go wrong.
@@ -126,7 +135,7 @@ pub async fn run(
     view: &policy::View,
     question: Question<'_>,
     limits: &Limits,
-) -> Result<Answer, Error> {
+) -> Result<Sealed<Answer>, Error> {
     whole_tenant(view)?;
     let coverage = Coverage {
         from_index: rows.from(),
@@ -144,7 +153,7 @@ pub async fn run(
         Ok(answer) => answer?,
         Err(_) => return Err(too_slow(limits)),
     };
-    Ok(Answer { schema, batches, coverage })
+    Ok(Answer { schema, batches, coverage }.sealed())
 }
 
 /// INVARIANT (I8): what is not understood is refused, never read as "all".

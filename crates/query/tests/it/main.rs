@@ -5,4 +5,5 @@ mod barrier; // hidden rows tell nothing
 mod golden; // statements and answers in files
 mod limits; // each limit at and past
 mod output; // the forms of an answer
+mod seal; // nothing leaves unrecorded
 mod world; // tenants to ask

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use event::code::Code;
 use indelible_client::wire::{COVERAGE_HEADER, Coverage};
-use query::{Answer, Format, Limits, Parameter, Question};
+use query::{Answer, Format, Limits, Parameter, Question, Recorded, Sealed};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
@@ -66,7 +66,8 @@ pub(super) async fn post(
     let work = app.queries.runtime.spawn(async move {
         let _slot = slot;
         let question = Question { sql: &sql, parameters: &parameters };
-        let answer = query::run(rows, &view, question, &limits).await?;
+        let sealed = query::run(rows, &view, question, &limits).await?;
+        let answer = release(sealed)?;
         let bytes = match form {
             Form::Table => table(&answer)?,
             Form::Rows(format) => answer.to_bytes(format)?,
@@ -76,6 +77,13 @@ pub(super) async fn post(
     let answered = Abort(work).wait().await.map_err(Problem::internal)?;
     let (bytes, coverage) = answered.map_err(|error| problem(&error))?;
     Ok(respond(form, bytes, coverage))
+}
+
+/// Opens an answer. Reads are not on record in this version: the allowance is what the answer takes.
+fn release(sealed: Sealed<Answer>) -> Result<Answer, query::Error> {
+    let recorded = Recorded::new(0, sealed.size());
+    let failed = |_| query::Error::Failed { detail: "an answer outgrew its own size".into() };
+    sealed.release(recorded).map_err(failed)
 }
 
 /// What one statement may use.
