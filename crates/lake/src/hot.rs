@@ -10,6 +10,7 @@
 //! rows that do not follow on the tenant's last index.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -21,6 +22,7 @@ use event::ids::TenantId;
 use crate::Error;
 use crate::columns::Blank;
 use crate::rows::Placed;
+use crate::segment::Segment;
 use crate::view::{Chunk, View};
 
 /// Rows of a chunk at most: neighbours are merged up to this, never split.
@@ -125,13 +127,47 @@ impl Hot {
         }
     }
 
-    /// Sets where a tenant's rows begin; before its first row, at start. Everything below is said to
-    /// be elsewhere.
-    pub fn begin(&self, tenant: &TenantId, from: u64) {
+    /// Sets what of a tenant is archived; before its first hot row, at start. Segments and holes are
+    /// in index order and tile `[0, watermark)`.
+    pub fn open(&self, tenant: &TenantId, segments: Vec<Arc<Segment>>, holes: Vec<Range<u64>>) {
         let tail = self.tail(tenant);
         let _turn = tail.turn();
-        assert_eq!(tail.current().chunks().len(), 0, "a tail begins before its first row");
-        tail.swap(View::starting_at(from));
+        assert_eq!(tail.current().to(), 0, "a tenant is opened before its first row");
+        tail.swap(View::archived(segments, holes));
+    }
+
+    /// Puts a segment in the place of the first hot rows: one swap, in which those rows go, the
+    /// segment comes, and their bytes are given back. It begins at the watermark.
+    ///
+    /// # Errors
+    /// When rows that stay cannot be cut off from rows that go; then nothing was changed.
+    pub fn archive(&self, tenant: &TenantId, segment: Arc<Segment>) -> Result<(), Error> {
+        let tail = self.tail(tenant);
+        let _turn = tail.turn();
+        let mut view = View::clone(&tail.current());
+        let before = view.hot_bytes();
+        view.archive(segment, upper)?;
+        self.charge(before, view.hot_bytes());
+        tail.swap(view);
+        Ok(())
+    }
+
+    /// Counts the hole that begins at the watermark to the archive: its loss is in the catalog.
+    pub fn archive_hole(&self, tenant: &TenantId, hole: &Range<u64>) {
+        let tail = self.tail(tenant);
+        let _turn = tail.turn();
+        let mut view = View::clone(&tail.current());
+        view.archive_hole(hole);
+        tail.swap(view);
+    }
+
+    /// Puts a merged segment in the place of those whose ranges make up its own.
+    pub fn compacted(&self, tenant: &TenantId, segment: Arc<Segment>) {
+        let tail = self.tail(tenant);
+        let _turn = tail.turn();
+        let mut view = View::clone(&tail.current());
+        view.compact(segment);
+        tail.swap(view);
     }
 
     /// Says that the rows from the end of the view up to `to` are lost: answers over them are not
@@ -156,7 +192,7 @@ impl Hot {
         let tail = self.tail(tenant);
         let _turn = tail.turn();
         let mut view = View::clone(&tail.current());
-        let before = view.bytes();
+        let before = view.hot_bytes();
         for (first, batch) in batches(placed)? {
             if first != view.to() {
                 return Err(Error::OutOfOrder { expected: view.to(), first });
@@ -167,7 +203,7 @@ impl Hot {
                 view.push(Arc::new(merge(&chunks)?));
             }
         }
-        self.charge(before, view.bytes());
+        self.charge(before, view.hot_bytes());
         tail.swap(view);
         drop(rooms);
         Ok(())
@@ -248,20 +284,35 @@ fn size_class(chunk: &Chunk) -> u32 {
 }
 
 fn merge(chunks: &[Arc<Chunk>]) -> Result<Chunk, Error> {
-    let Some(first) = chunks.first() else { return Err(Error::Arrow { source: nothing() }) };
-    let rows = chunks.iter().map(|chunk| chunk.batch().num_rows()).sum();
-    let blank = Blank::new(rows);
-    let schema = first.batch().schema();
+    let batches: Vec<&RecordBatch> = chunks.iter().map(|chunk| chunk.batch()).collect();
+    let first = chunks.first().map_or(0, |chunk| chunk.indices().start);
+    let batch = joined(&batches).map_err(|source| Error::Arrow { source })?;
+    Ok(Chunk::new(first, batch))
+}
+
+/// The rows of a chunk from index `from` on, in buffers of their own: a slice would keep all of it.
+fn upper(chunk: &Chunk, from: u64) -> Result<Chunk, Error> {
+    let below = usize::try_from(from.saturating_sub(chunk.indices().start)).unwrap_or(usize::MAX);
+    let rows = chunk.batch().num_rows();
+    let (below, nothing) = (below.min(rows), chunk.batch().slice(rows, 0));
+    let rest = chunk.batch().slice(below, rows - below);
+    // Arrow hands a single part back as it is, so there are two.
+    let batch = joined(&[&rest, &nothing]).map_err(|source| Error::Arrow { source })?;
+    Ok(Chunk::new(from, batch))
+}
+
+fn joined(batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let blank = Blank::new(batches.iter().map(|batch| batch.num_rows()).sum());
+    let first = batches.first().ok_or_else(nothing)?;
     let columns: Result<Vec<ArrayRef>, ArrowError> =
-        (0..schema.fields().len()).map(|column| merged(chunks, column, &blank)).collect();
-    let batch = columns.and_then(|columns| RecordBatch::try_new(schema, columns));
-    Ok(Chunk::new(first.indices().start, batch.map_err(|source| Error::Arrow { source })?))
+        (0..first.num_columns()).map(|column| merged(batches, column, &blank)).collect();
+    RecordBatch::try_new(first.schema(), columns?)
 }
 
 /// One column of the merged chunk. Columns of nothing but nulls go on sharing their buffers.
-fn merged(chunks: &[Arc<Chunk>], column: usize, blank: &Blank) -> Result<ArrayRef, ArrowError> {
+fn merged(batches: &[&RecordBatch], column: usize, blank: &Blank) -> Result<ArrayRef, ArrowError> {
     let parts: Vec<&dyn Array> =
-        chunks.iter().map(|chunk| chunk.batch().column(column).as_ref()).collect();
+        batches.iter().map(|batch| batch.column(column).as_ref()).collect();
     let empty = parts.iter().all(|part| part.null_count() == part.len());
     let is_text = parts.first().is_some_and(|part| part.data_type().is_string());
     if empty && is_text { Ok(blank.text()) } else { concat(&parts) }

@@ -1,20 +1,24 @@
 //! The archive: records to Arrow rows, and the hot tail.
 //!
-//! Thin so far: [`rows`] makes typed rows of events, [`hot`] holds them in memory under a budget,
-//! and [`view`] is what a reader sees. Segments, the catalog and look-ups beyond the tail come with
-//! the archive proper; until then everything in the ledger is in the tail, and a full budget stops
-//! intake.
+//! [`rows`] makes typed rows of events, [`hot`] holds them in memory under a budget, a [`segment`] is
+//! one file of them, the [`catalog`] says which file covers which indices, and [`view`] is what a
+//! reader sees of all that at one moment.
 
+pub mod catalog; // which file covers which indices
 mod columns;
 pub mod hot; // the tail of each tenant, under one budget
 pub mod rows; // events to columns
+pub mod segment; // one file
+#[expect(dead_code, reason = "the writer of segment files comes next")]
+pub mod store; // files, and what makes them durable
 pub mod view; // one tenant at one moment
 
 use arrow::error::ArrowError;
 
 pub use hot::{Hot, Room};
 pub use rows::{Placed, Rows, RowsBuilder, Salt};
-pub use view::{Chunk, Row, View};
+pub use segment::Segment;
+pub use view::{Chunk, Prefix, Row, View};
 
 /// Why rows could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -48,5 +52,47 @@ pub enum Error {
         /// What Arrow says.
         #[source]
         source: ArrowError,
+    },
+    /// No room on the disk: nothing was changed, and the same may be tried again later.
+    #[error("the disk is full: cannot {doing} `{path}`")]
+    DiskFull {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} `{path}`")]
+    Disk {
+        /// What was being done.
+        doing: &'static str,
+        /// The file or folder.
+        path: String,
+        /// What it said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("`catalog.db` refused to {doing}")]
+    Sqlite {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The catalog is damaged, missing, or does not fit the files beside it.
+    #[error("`catalog.db` is damaged or of another version: {what}")]
+    Catalog {
+        /// What was found.
+        what: String,
+    },
+    /// A segment file is not what the catalog, or the ledger, says of it.
+    #[error("segment `{path}` is damaged: {what}")]
+    Segment {
+        /// The file.
+        path: String,
+        /// What was found.
+        what: String,
     },
 }

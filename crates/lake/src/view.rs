@@ -1,18 +1,21 @@
-//! What a reader sees of one tenant at one moment: chunks of rows in index order, and the ranges
-//! that are known to be missing.
+//! What a reader sees of one tenant at one moment: segments, hot rows behind them, and the ranges that
+//! are known to be missing.
 //!
-//! INVARIANT (I6): chunks and holes tile `[from, to)` without overlap. A view never changes; the
-//! next one replaces it whole, so a reader sees neither a gap nor a row twice. It answers by index
-//! and by id and walks newest first; everything else is a query's business.
+//! INVARIANT (I6): segments and holes tile `[0, watermark)`, chunks and holes tile `[watermark, to)`,
+//! both without overlap. A view never changes; the next one replaces it whole, so a reader sees
+//! neither a gap nor a row twice. What it answers by itself is about the hot part alone and is called
+//! `hot_…`; answers about the whole are made by look-ups and scans.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{AsArray as _, RecordBatch};
+use arrow::compute::concat_batches;
 use event::ids::EventId;
 
 use crate::columns::heap_bytes;
-use crate::rows;
+use crate::segment::Segment;
+use crate::{Error, rows};
 
 /// Rows with neighbouring indices, never changed again.
 #[derive(Debug)]
@@ -61,29 +64,54 @@ pub struct Row<'a> {
     pub row: usize,
 }
 
-/// One tenant's rows at one moment.
+/// The first hot rows of a view, as one batch: what the next flush takes.
+#[derive(Debug)]
+pub struct Prefix {
+    /// The rows, with the columns of [`rows::schema`].
+    pub batch: RecordBatch,
+    /// Their indices: the first is the view's watermark.
+    pub indices: Range<u64>,
+}
+
+/// One tenant's records at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct View {
+    segments: Vec<Arc<Segment>>,
     chunks: Vec<Arc<Chunk>>,
     holes: Vec<Range<u64>>,
-    from: u64,
+    watermark: u64,
     to: u64,
 }
 
 impl View {
-    /// An empty view whose first row will have index `from`.
-    pub(crate) fn starting_at(from: u64) -> Self {
-        Self { from, to: from, ..Self::default() }
+    /// A view of what is archived and nothing else.
+    pub(crate) fn archived(segments: Vec<Arc<Segment>>, holes: Vec<Range<u64>>) -> Self {
+        let end = |ranges: Option<&Range<u64>>| ranges.map_or(0, |range| range.end);
+        let last = segments.last().map(|segment| segment.indices());
+        let watermark = end(last.as_ref()).max(end(holes.last()));
+        let view = Self { segments, chunks: Vec::new(), holes, watermark, to: watermark };
+        view.assert_archive_tiles();
+        view
     }
 
-    /// The chunks in index order.
-    pub fn chunks(&self) -> &[Arc<Chunk>] {
+    /// The segments in index order. With the holes they tile `[0, watermark)`.
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// The hot rows in index order. With the holes they tile `[watermark, to)`.
+    pub fn hot_chunks(&self) -> &[Arc<Chunk>] {
         &self.chunks
     }
 
-    /// The first index that is covered.
+    /// The first index that is covered: every record there ever was is either here or in a hole.
     pub fn from(&self) -> u64 {
-        self.from
+        0
+    }
+
+    /// Where the segments end and the hot rows begin.
+    pub fn watermark(&self) -> u64 {
+        self.watermark
     }
 
     /// One past the last index that is covered.
@@ -96,27 +124,33 @@ impl View {
         &self.holes
     }
 
-    /// How many rows there are.
-    pub fn rows(&self) -> u64 {
+    /// The segment that has this index, if one has.
+    pub fn segment(&self, index: u64) -> Option<&Arc<Segment>> {
+        let at = self.segments.partition_point(|segment| segment.indices().end <= index);
+        self.segments.get(at).filter(|segment| segment.indices().contains(&index))
+    }
+
+    /// How many hot rows there are.
+    pub fn hot_rows(&self) -> u64 {
         let rows = |chunk: &Arc<Chunk>| chunk.indices.end - chunk.indices.start;
         self.chunks.iter().map(rows).sum()
     }
 
-    /// Bytes of all chunks' buffers.
-    pub fn bytes(&self) -> u64 {
+    /// Bytes of all hot rows' buffers.
+    pub fn hot_bytes(&self) -> u64 {
         self.chunks.iter().map(|chunk| chunk.bytes).sum()
     }
 
-    /// The row with this index, unless it lies outside or in a hole.
-    pub fn row(&self, index: u64) -> Option<Row<'_>> {
+    /// The hot row with this index, unless it lies outside the hot part or in a hole.
+    pub fn hot_row(&self, index: u64) -> Option<Row<'_>> {
         let at = self.chunks.partition_point(|chunk| chunk.indices.end <= index);
         let chunk = self.chunks.get(at)?;
         let row = usize::try_from(index.checked_sub(chunk.indices.start)?).ok()?;
         (row < chunk.rows()).then_some(Row { index, batch: &chunk.batch, row })
     }
 
-    /// All rows, the one with the highest index first.
-    pub fn newest_first(&self) -> impl Iterator<Item = Row<'_>> {
+    /// All hot rows, the one with the highest index first.
+    pub fn hot_newest_first(&self) -> impl Iterator<Item = Row<'_>> {
         self.chunks.iter().rev().flat_map(|chunk| {
             chunk.indices.clone().rev().zip((0..chunk.rows()).rev()).map(|(index, row)| Row {
                 index,
@@ -126,9 +160,9 @@ impl View {
         })
     }
 
-    /// The indices of all rows with this event id, lowest first: ids are not unique across streams.
-    /// Reads 16 bytes a row and nothing else.
-    pub fn find_id(&self, id: &EventId) -> Vec<u64> {
+    /// The indices of all hot rows with this event id, lowest first: ids are not unique across
+    /// streams. Reads 16 bytes a row and nothing else.
+    pub fn hot_find_id(&self, id: &EventId) -> Vec<u64> {
         let mut found = Vec::new();
         for chunk in &self.chunks {
             let Some(column) = chunk.batch.column_by_name(rows::ID) else { continue };
@@ -143,6 +177,38 @@ impl View {
         found
     }
 
+    /// The hole that begins at the watermark: it is to be archived before any row behind it.
+    pub fn hole_at_watermark(&self) -> Option<Range<u64>> {
+        self.holes.iter().find(|hole| hole.start == self.watermark).cloned()
+    }
+
+    /// The first hot rows as one batch, up to a hole, `rows_max` rows and the chunk that would pass
+    /// `bytes_max`; at least one row if there is one before the first hole.
+    ///
+    /// # Errors
+    /// When Arrow cannot make one batch of them.
+    pub fn prefix(&self, rows_max: usize, bytes_max: u64) -> Result<Option<Prefix>, Error> {
+        let (mut taken, mut rows, mut bytes) = (Vec::new(), 0, 0_u64);
+        let mut end = self.watermark;
+        for chunk in &self.chunks {
+            bytes = bytes.saturating_add(chunk.bytes);
+            let is_first = taken.is_empty();
+            if chunk.indices.start != end || rows == rows_max || (bytes > bytes_max && !is_first) {
+                break;
+            }
+            let batch = chunk.batch.slice(0, chunk.rows().min(rows_max - rows));
+            rows += batch.num_rows();
+            end += u64::try_from(batch.num_rows()).unwrap_or(0);
+            taken.push(batch);
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let batch = concat_batches(&rows::schema(), &taken);
+        let batch = batch.map_err(|source| Error::Arrow { source })?;
+        Ok(Some(Prefix { batch, indices: self.watermark..end }))
+    }
+
     /// The view with `chunk` behind it, which must start at [`View::to`].
     pub(crate) fn push(&mut self, chunk: Arc<Chunk>) {
         assert_eq!(chunk.indices.start, self.to, "INVARIANT (I6): ranges tile without overlap");
@@ -155,6 +221,51 @@ impl View {
         assert!(to > self.to, "a hole has at least one index");
         self.holes.push(self.to..to);
         self.to = to;
+    }
+
+    /// The view with `segment` in the place of the first hot rows. `split` cuts a chunk that has
+    /// rows on both sides of its end, and keeps those from the given index on.
+    pub(crate) fn archive(
+        &mut self,
+        segment: Arc<Segment>,
+        split: impl FnOnce(&Chunk, u64) -> Result<Chunk, Error>,
+    ) -> Result<(), Error> {
+        let Range { start, end } = segment.indices();
+        assert_eq!(start, self.watermark, "INVARIANT (I6): a segment begins at the watermark");
+        let is_hot = end <= self.to && !self.holes.iter().any(|hole| overlap(hole, &(start..end)));
+        assert!(is_hot, "INVARIANT (I6): a segment is made of hot rows");
+        let below = self.chunks.partition_point(|chunk| chunk.indices.end <= end);
+        let mut kept = self.chunks.split_off(below);
+        if let Some(first) = kept.first_mut().filter(|chunk| chunk.indices.start < end) {
+            *first = Arc::new(split(first, end)?);
+        }
+        self.chunks = kept;
+        self.watermark = end;
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// The view whose archive covers the hole that begins at the watermark.
+    pub(crate) fn archive_hole(&mut self, hole: &Range<u64>) {
+        let known = self.hole_at_watermark();
+        assert_eq!(known.as_ref(), Some(hole), "INVARIANT (I6): a hole is archived whole");
+        self.watermark = hole.end;
+    }
+
+    /// The view with `segment` in the place of the segments that make up exactly its range.
+    pub(crate) fn compact(&mut self, segment: Arc<Segment>) {
+        let range = segment.indices();
+        let from = self.segments.partition_point(|old| old.indices().start < range.start);
+        let to = self.segments.partition_point(|old| old.indices().end <= range.end);
+        let rest = self.segments.split_off(from);
+        let mut end = range.start;
+        for old in rest.iter().take(to.saturating_sub(from)) {
+            assert_eq!(old.indices().start, end, "INVARIANT (I6): what is merged lies together");
+            end = old.indices().end;
+        }
+        assert_eq!(end, range.end, "INVARIANT (I6): a merged segment covers what it replaces");
+        self.segments.push(segment);
+        self.segments.extend(rest.into_iter().skip(to.saturating_sub(from)));
     }
 
     /// Takes the last chunks out again, `count` of them, oldest first.
@@ -175,4 +286,21 @@ impl View {
             next
         })
     }
+
+    /// INVARIANT (I6): segments and holes tile `[0, watermark)`.
+    fn assert_archive_tiles(&self) {
+        let mut ranges: Vec<_> = self.segments.iter().map(|segment| segment.indices()).collect();
+        ranges.extend(self.holes.iter().filter(|hole| hole.end <= self.watermark).cloned());
+        ranges.sort_by_key(|range| range.start);
+        let mut end = 0;
+        for range in ranges {
+            assert_eq!(range.start, end, "INVARIANT (I6): the archive tiles without overlap");
+            end = range.end;
+        }
+        assert_eq!(end, self.watermark, "INVARIANT (I6): the archive reaches its watermark");
+    }
+}
+
+fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
 }

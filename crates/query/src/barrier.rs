@@ -153,7 +153,7 @@ impl ExecutionPlan for Barrier {
 
 /// Every row of the view in index order, in pieces of at most [`BATCH_ROWS`].
 fn pieces(rows: Arc<lake::View>) -> impl Iterator<Item = RecordBatch> {
-    let chunks = (0..rows.chunks().len()).filter_map(move |at| rows.chunks().get(at).cloned());
+    let chunks = (0..rows.hot_chunks().len()).filter_map(move |at| rows.hot_chunks().get(at).cloned());
     chunks.flat_map(|chunk| {
         let len = chunk.batch().num_rows();
         let starts = (0..len).step_by(BATCH_ROWS);

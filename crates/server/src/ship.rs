@@ -159,7 +159,7 @@ pub(crate) fn load(
     tenant: &TenantId,
     progress: &dyn Fn(u64),
 ) -> Result<Vec<LostRange>, LoadError> {
-    hot.begin(tenant, 0);
+    hot.open(tenant, Vec::new(), Vec::new());
     let mut losses = Vec::new();
     let (mut waiting, mut records) = (Vec::new(), 0);
     for section in reader.scan(tenant, Index(0)) {

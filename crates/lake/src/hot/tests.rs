@@ -20,14 +20,18 @@ fn the_budget_is_the_bytes_of_views_and_rooms() {
         let count = [1, 3, 64, 500][round % 4];
         let batch = rows(next[round % 2], count);
         let room = hot.reserve(batch.bytes()).unwrap();
-        let held = hot.view(&a).bytes() + hot.view(&b).bytes() + room.bytes();
+        let held = hot.view(&a).hot_bytes() + hot.view(&b).hot_bytes() + room.bytes();
         assert_eq!(hot.used(), held, "round {round}");
         let batch = batch.place(next[round % 2], event::ids::Timestamp(1));
         hot.append([&a, &b][round % 2], vec![batch], vec![room]).unwrap();
         next[round % 2] += u64::try_from(count).unwrap();
-        assert_eq!(hot.used(), hot.view(&a).bytes() + hot.view(&b).bytes(), "round {round}");
+        assert_eq!(
+            hot.used(),
+            hot.view(&a).hot_bytes() + hot.view(&b).hot_bytes(),
+            "round {round}"
+        );
     }
-    assert_eq!(hot.view(&a).rows() + hot.view(&b).rows(), next[0] + next[1]);
+    assert_eq!(hot.view(&a).hot_rows() + hot.view(&b).hot_rows(), next[0] + next[1]);
 }
 
 #[test]
@@ -53,9 +57,9 @@ fn single_rows_are_merged_and_stay_in_order() {
         hot.append(&a, vec![placed(index, 1)], Vec::new()).unwrap();
     }
     let view = hot.view(&a);
-    assert!(view.chunks().len() < 40, "{} chunks", view.chunks().len());
+    assert!(view.hot_chunks().len() < 40, "{} chunks", view.hot_chunks().len());
     let mut expected = 0;
-    for chunk in view.chunks() {
+    for chunk in view.hot_chunks() {
         assert_eq!(chunk.indices().start, expected);
         let indices = chunk.batch().column_by_name(crate::rows::INDEX).unwrap();
         let indices = arrow::array::AsArray::as_primitive::<arrow::datatypes::UInt64Type>(indices);
@@ -65,7 +69,7 @@ fn single_rows_are_merged_and_stay_in_order() {
         }
     }
     assert_eq!(expected, 5_000);
-    let newest: Vec<u64> = view.newest_first().take(3).map(|row| row.index).collect();
+    let newest: Vec<u64> = view.hot_newest_first().take(3).map(|row| row.index).collect();
     assert_eq!(newest, [4_999, 4_998, 4_997]);
 }
 
@@ -74,7 +78,7 @@ fn runs_of_one_append_become_one_chunk() {
     let hot = Hot::new(1 << 30);
     let a = tenant("a");
     hot.append(&a, (0..64).map(|index| placed(index, 1)).collect(), Vec::new()).unwrap();
-    assert_eq!(hot.view(&a).chunks().len(), 1);
+    assert_eq!(hot.view(&a).hot_chunks().len(), 1);
 }
 
 #[test]
@@ -85,8 +89,8 @@ fn chunks_are_never_merged_past_their_limits() {
         hot.append(&a, vec![placed(round * 4_000, 4_000)], Vec::new()).unwrap();
     }
     let view = hot.view(&a);
-    assert!(view.chunks().iter().all(|chunk| chunk.batch().num_rows() <= CHUNK_ROWS_MAX));
-    assert_eq!(view.rows(), 80_000);
+    assert!(view.hot_chunks().iter().all(|chunk| chunk.batch().num_rows() <= CHUNK_ROWS_MAX));
+    assert_eq!(view.hot_rows(), 80_000);
 }
 
 #[test]
@@ -110,20 +114,10 @@ fn a_hole_is_said_and_rows_go_on_behind_it() {
     hot.skip(&a, 15);
     hot.append(&a, vec![placed(15, 5)], Vec::new()).unwrap();
     let view = hot.view(&a);
-    assert_eq!((view.from(), view.to(), view.rows()), (0, 20, 15));
+    assert_eq!((view.from(), view.to(), view.hot_rows()), (0, 20, 15));
     assert_eq!(view.holes(), std::slice::from_ref(&(10..15)));
-    let there = [0, 9, 10, 14, 15, 19, 20].map(|index| view.row(index).map(|row| row.row));
+    let there = [0, 9, 10, 14, 15, 19, 20].map(|index| view.hot_row(index).map(|row| row.row));
     assert_eq!(there, [Some(0), Some(9), None, None, Some(0), Some(4), None]);
-}
-
-#[test]
-fn a_tail_can_begin_above_zero() {
-    let hot = Hot::new(1 << 30);
-    let a = tenant("a");
-    hot.begin(&a, 100);
-    hot.append(&a, vec![placed(100, 2)], Vec::new()).unwrap();
-    assert_eq!((hot.view(&a).from(), hot.view(&a).to()), (100, 102));
-    assert_eq!(hot.view(&tenant("b")).to(), 0);
 }
 
 #[test]
@@ -135,9 +129,9 @@ fn ids_are_found_in_every_chunk_lowest_index_first() {
     hot.append(&a, vec![again], Vec::new()).unwrap();
     let view = hot.view(&a);
     let id = |number: u64| event::ids::EventId(u128::from(number).to_be_bytes());
-    assert_eq!(view.find_id(&id(7)), [7, 600]);
-    assert_eq!(view.find_id(&id(599)), [599]);
-    assert_eq!(view.find_id(&id(9_999)), Vec::<u64>::new());
+    assert_eq!(view.hot_find_id(&id(7)), [7, 600]);
+    assert_eq!(view.hot_find_id(&id(599)), [599]);
+    assert_eq!(view.hot_find_id(&id(9_999)), Vec::<u64>::new());
 }
 
 #[test]
@@ -149,5 +143,5 @@ fn readers_keep_the_view_they_took() {
     for index in 1..100 {
         hot.append(&a, vec![placed(index, 1)], Vec::new()).unwrap();
     }
-    assert_eq!((before.to(), before.rows(), hot.view(&a).to()), (1, 1, 100));
+    assert_eq!((before.to(), before.hot_rows(), hot.view(&a).to()), (1, 1, 100));
 }

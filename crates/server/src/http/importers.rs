@@ -76,7 +76,7 @@ fn mark(
     (own, instance): (&ProducerId, Instance),
     known: &mut [bool],
 ) {
-    for chunk in view.chunks() {
+    for chunk in view.hot_chunks() {
         let column = |name| chunk.batch().column_by_name(name);
         let ids = column(ID).and_then(|ids| ids.as_fixed_size_binary_opt());
         let instances = column(INSTANCE).and_then(|column| column.as_fixed_size_binary_opt());

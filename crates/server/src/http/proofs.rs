@@ -229,7 +229,7 @@ async fn find(app: &App, caller: &Caller, tenant: &Tenant, id: &str) -> Result<F
     let view = app.shipped.view(&tenant.id, app.size(&tenant.id)).await;
     let mut first = None;
     let mut also = Vec::new();
-    for index in view.find_id(&id) {
+    for index in view.hot_find_id(&id) {
         let stored = app.reader.record(&tenant.id, Index(index)).map_err(Problem::internal)?;
         let Some(stored) = stored else { continue };
         if !may_see(caller, &stored)? {
