@@ -314,7 +314,7 @@ pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// Writes `id` as 8-4-4-4-12 lower-case digits.
-pub(crate) fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
+pub fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
     let mut digits = digits(id);
     for (position, slot) in text.iter_mut().enumerate() {
         *slot = match position {
@@ -325,7 +325,7 @@ pub(crate) fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
 }
 
 /// The 32 lower-case hexadecimal digits of 16 bytes.
-pub(crate) fn digits(bytes: [u8; 16]) -> impl Iterator<Item = u8> {
+pub fn digits(bytes: [u8; 16]) -> impl Iterator<Item = u8> {
     let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
     bytes.into_iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 15)])
 }

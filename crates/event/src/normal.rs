@@ -60,6 +60,49 @@ impl<'a> OccurredAt<'a> {
     }
 }
 
+/// Appends the text in normal form of the time that [`OccurredAt::unix_ns`] and [`OccurredAt::offset_min`] give: there is
+/// exactly one. Nothing is appended, and the answer is `None`, if no text in normal form means them.
+pub fn write_time(unix_ns: i64, offset_min: i16, out: &mut Vec<u8>) -> Option<()> {
+    let (seconds, ns) = (unix_ns.div_euclid(1_000_000_000), unix_ns.rem_euclid(1_000_000_000));
+    let local = seconds + i64::from(offset_min) * 60;
+    let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
+    let (year, month, day) = civil_from_days(days);
+    let is_written = (i64::from(limits::YEAR_MIN)..=i64::from(limits::YEAR_MAX)).contains(&year);
+    if !is_written || offset_min.unsigned_abs() > 23 * 60 + 59 {
+        return None;
+    }
+    let [y0, y1] = [digits(year / 100), digits(year % 100)];
+    let [mo, d] = [digits(month), digits(day)];
+    let [h, mi, s] = [digits(second / 3600), digits(second / 60 % 60), digits(second % 60)];
+    out.extend_from_slice(&[
+        y0[0], y0[1], y1[0], y1[1], b'-', mo[0], mo[1], b'-', d[0], d[1], b'T', h[0], h[1], b':',
+        mi[0], mi[1], b':', s[0], s[1],
+    ]);
+    if ns != 0 {
+        out.push(b'.');
+        let (mut rest, mut unit) = (ns, 100_000_000);
+        while rest != 0 {
+            out.push(digits(rest / unit)[1]);
+            (rest, unit) = (rest % unit, unit / 10);
+        }
+    }
+    if offset_min == 0 {
+        out.push(b'Z');
+        return Some(());
+    }
+    let minutes = i64::from(offset_min.unsigned_abs());
+    let [h, m] = [digits(minutes / 60), digits(minutes % 60)];
+    let sign = if offset_min < 0 { b'-' } else { b'+' };
+    out.extend_from_slice(&[sign, h[0], h[1], b':', m[0], m[1]]);
+    Some(())
+}
+
+/// The two digits of a number below 100.
+fn digits(number: i64) -> [u8; 2] {
+    let digit = |value: i64| b'0' + u8::try_from(value % 10).unwrap_or(0);
+    [digit(number / 10), digit(number)]
+}
+
 /// Whether `text` is an address in its one spelling: a dotted quad, or RFC 5952 text in which `::ffff:0:0/96`, and nothing
 /// else, has dotted octets. A zone is none.
 #[must_use]
@@ -195,6 +238,19 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// Year, month and day of a day counted from 1970-01-01: the inverse of `days_from_civil`.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

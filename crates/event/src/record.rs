@@ -58,6 +58,53 @@ pub fn encode(parts: &Parts, block_id: u64, slot: u32, out: &mut Vec<u8>) {
     }
 }
 
+/// A payload that is being written part by part, for whoever has the bytes of parts but no [`Parts`].
+#[derive(Debug)]
+pub struct Encoder<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+    parts: u16,
+}
+
+impl<'o> Encoder<'o> {
+    /// Begins the payload of a record sealed in `slot` of the block `block_id`, behind what is in `out`.
+    pub fn new(out: &'o mut Vec<u8>, block_id: u64, slot: u32) -> Encoder<'o> {
+        let start = out.len();
+        out.push(RECORD_VERSION);
+        out.extend_from_slice(&block_id.to_be_bytes());
+        out.extend_from_slice(&slot.to_be_bytes());
+        out.extend_from_slice(&[0; 2]);
+        Encoder { out, start, parts: 0 }
+    }
+
+    /// Appends the part that `write` appends, unless that says that it has no members. Parts ascend by tag and ordinal.
+    pub fn part(&mut self, tag: u8, ordinal: u16, write: impl FnOnce(&mut Vec<u8>) -> usize) {
+        let start = self.out.len();
+        self.out.push(tag);
+        self.out.extend_from_slice(&ordinal.to_be_bytes());
+        self.out.extend_from_slice(&LEDGER_KEY.to_be_bytes());
+        self.out.extend_from_slice(&[0; 4]);
+        let body = self.out.len();
+        if write(self.out) == 0 {
+            self.out.truncate(start);
+            return;
+        }
+        let length =
+            u32::try_from(self.out.len() - body).expect("a part is no longer than its record");
+        if let Some(slot) = self.out.get_mut(body - 4..body) {
+            slot.copy_from_slice(&length.to_be_bytes());
+        }
+        self.parts = self.parts.saturating_add(1);
+    }
+
+    /// Ends the payload.
+    pub fn finish(self) {
+        if let Some(slot) = self.out.get_mut(self.start + 13..self.start + HEADER_BYTES) {
+            slot.copy_from_slice(&self.parts.to_be_bytes());
+        }
+    }
+}
+
 /// A record as it is stored, borrowing its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {

@@ -11,6 +11,7 @@ mod cells; // the columns
 mod fill; // claims to cells
 pub(crate) mod json; // objects, member by member
 mod kind; // events and the ledger's own records
+pub(crate) mod read; // columns by name
 mod rest; // what has no column
 #[cfg(test)]
 pub(crate) mod testing; // rows without events

@@ -4,6 +4,8 @@
 extern crate indelible_event as event;
 
 #[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod vectors;

@@ -4,7 +4,8 @@
 //! It sorts nothing: callers name keys in code-point order, where a reader can check it. An object
 //! that gets no members leaves no trace.
 
-use event::json::write_string;
+use event::ids;
+use event::json::{Value, write_cj1, write_string};
 
 /// An object that is being written.
 #[derive(Debug)]
@@ -54,6 +55,41 @@ impl Object<'_> {
     pub(crate) fn raw(&mut self, key: &str, json: Option<&[u8]>) {
         if let Some(json) = json {
             self.key(key).extend_from_slice(json);
+        }
+    }
+
+    /// Any value, if it is there.
+    pub(crate) fn value(&mut self, key: &str, value: Option<&Value<'_>>) {
+        if let Some(value) = value {
+            write_cj1(value, self.key(key));
+        }
+    }
+
+    /// Sixteen bytes as 8-4-4-4-12 digits, if they are there.
+    pub(crate) fn id(&mut self, key: &str, id: Option<[u8; 16]>) {
+        if let Some(id) = id {
+            let mut text = [b'"'; 38];
+            let [_, inner @ .., _] = &mut text;
+            ids::write_uuid(id, inner);
+            self.key(key).extend_from_slice(&text);
+        }
+    }
+
+    /// Sixteen bytes as 32 digits, if they are there.
+    pub(crate) fn hex(&mut self, key: &str, bytes: Option<[u8; 16]>) {
+        if let Some(bytes) = bytes {
+            let mut text = [b'"'; 34];
+            for (slot, digit) in text.iter_mut().skip(1).zip(ids::digits(bytes)) {
+                *slot = digit;
+            }
+            self.key(key).extend_from_slice(&text);
+        }
+    }
+
+    /// A plain integer, if it is there.
+    pub(crate) fn number(&mut self, key: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.key(key).extend_from_slice(number.to_string().as_bytes());
         }
     }
 

@@ -6,7 +6,7 @@
 use event::Event;
 use event::canonical::{KIND_TABLE, Stamps};
 use event::event::{Auth, Correlation, Justification, Text as EventText};
-use event::json::{Value, write_cj1, write_string};
+use event::json::write_string;
 
 use super::json::Object;
 use crate::columns::Text;
@@ -51,16 +51,16 @@ fn write(event: &Event<'_>, stamps: &Stamps<'_>, out: &mut Object<'_>) {
         out.maybe("span_id", event.correlation.span_id.as_deref());
     });
     out.maybe("device", event.origin.device.as_deref());
-    write_value("geo", stamps.geo.as_ref(), out);
+    out.value("geo", stamps.geo.as_ref());
     out.nested("justification", |out| {
         out.maybe("text", event.justification.text.as_deref());
         out.maybe("ticket", event.justification.ticket.as_deref());
     });
     out.maybe("kind_table", kind_table(event, stamps));
-    write_value("lineage", stamps.lineage.as_ref(), out);
+    out.value("lineage", stamps.lineage.as_ref());
     out.maybe("mapping", stamps.mapping.as_deref());
     out.maybe("media_type", media_type(event));
-    write_value("roles", stamps.roles.as_ref(), out);
+    out.value("roles", stamps.roles.as_ref());
 }
 
 fn write_auth(auth: &Auth<'_>, out: &mut Object<'_>) {
@@ -81,12 +81,6 @@ fn write_roles(roles: &[EventText<'_>], out: &mut Object<'_>) {
         write_string(role, bytes);
     }
     bytes.push(b']');
-}
-
-fn write_value(key: &str, value: Option<&Value<'_>>, out: &mut Object<'_>) {
-    if let Some(value) = value {
-        write_cj1(value, out.key(key));
-    }
 }
 
 fn media_type<'e>(event: &'e Event<'_>) -> Option<&'e str> {

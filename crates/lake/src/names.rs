@@ -1,0 +1,296 @@
+//! The name index of a segment: from the hash of an actor's or target's name to the rows that have
+//! it, newest first.
+//!
+//! A bloom filter cannot help where the hottest name stands in every row group; this says which rows.
+//! Hashes are sorted and cut into blocks of 128; a small directory has the first hash and the place
+//! of each block, so that a look-up reads one block. Promises: every name that was added is found
+//! with all its rows; a name that was not may be found with rows of another (a hash has 32 bits), so
+//! whoever asks compares the row. Bytes that are not an index are an error, never a panic. It keeps
+//! no name.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::bits::{Varints, pack, packed_bytes, put_varint, unpack, width};
+
+/// Names in one block.
+const BLOCK_NAMES: usize = 128;
+/// Bytes before the directory: version, names, blocks.
+const HEAD_BYTES: usize = 9;
+/// Bytes of one block in the directory: first hash, end of the block, check.
+const ENTRY_BYTES: usize = 12;
+/// Bytes of a block before its packed numbers: count, width of hashes, width of values.
+const BLOCK_HEAD_BYTES: usize = 3;
+/// The only version there is.
+const VERSION: u8 = 1;
+
+/// The hash of an actor's name.
+pub fn actor(id: &str) -> u32 {
+    finish(mix(mix(BASIS, b"a"), id.as_bytes()))
+}
+
+/// The hash of a target's name.
+pub fn target(kind: &str, id: &str) -> u32 {
+    finish(mix(mix(mix(mix(BASIS, b"t"), kind.as_bytes()), &[0]), id.as_bytes()))
+}
+
+/// FNV-1a: short names need no more, and it never changes.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn mix(hash: u64, bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(hash, step)
+}
+
+/// MurmurHash3's last step, so that every bit of the upper half hangs on every bit of the sum.
+fn finish(hash: u64) -> u32 {
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    u32::try_from((hash ^ hash >> 33) >> 32).unwrap_or(0)
+}
+
+/// Names that are being gathered.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    /// Hash in the upper half, so that one sort orders by hash and then newest first.
+    found: Vec<u64>,
+}
+
+impl Builder {
+    pub(crate) fn with_capacity(names: usize) -> Self {
+        Self { found: Vec::with_capacity(names) }
+    }
+
+    /// Says that the row at `offset` has a name of this hash.
+    pub(crate) fn add(&mut self, hash: u32, offset: u32) {
+        self.found.push(u64::from(hash) << 32 | u64::from(!offset));
+    }
+
+    /// The index as bytes.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.found.sort_unstable();
+        self.found.dedup();
+        let hash = |entry: &u64| high(*entry);
+        let groups: Vec<&[u64]> = self.found.chunk_by(|a, b| hash(a) == hash(b)).collect();
+        let blocks = groups.chunks(BLOCK_NAMES);
+        let mut out = Vec::new();
+        out.push(VERSION);
+        out.extend_from_slice(&short(groups.len()).to_be_bytes());
+        out.extend_from_slice(&short(blocks.len()).to_be_bytes());
+        let mut bodies = Vec::new();
+        for block in blocks {
+            let start = bodies.len();
+            write_block(block, &mut bodies);
+            let first = block.first().and_then(|group| group.first()).map_or(0, hash);
+            out.extend_from_slice(&first.to_be_bytes());
+            out.extend_from_slice(&short(bodies.len()).to_be_bytes());
+            out.extend_from_slice(&check(bodies.get(start..).unwrap_or_default()));
+        }
+        out.append(&mut bodies);
+        out
+    }
+}
+
+/// One block: packed differences of hashes, packed values, then the lists of names with several rows.
+/// A value is the row's offset, doubled; or the number of the list, doubled and one more.
+fn write_block(groups: &[&[u64]], out: &mut Vec<u8>) {
+    let hashes: Vec<u32> =
+        groups.iter().map(|group| group.first().map_or(0, |one| high(*one))).collect();
+    let steps = hashes.iter().zip(hashes.iter().skip(1)).map(|(a, b)| b - a);
+    let steps: Vec<u32> = std::iter::once(0).chain(steps).collect();
+    let mut lists = Vec::new();
+    let mut values = Vec::with_capacity(groups.len());
+    let mut known = 0;
+    for group in groups {
+        if let [only] = group {
+            values.push(offset(*only) << 1);
+        } else {
+            values.push(known << 1 | 1);
+            known += 1;
+            write_list(group, &mut lists);
+        }
+    }
+    let widths = [&steps, &values].map(|list| list.iter().copied().map(width).max().unwrap_or(0));
+    out.push(byte(short(groups.len())));
+    for one in widths {
+        out.push(byte(one));
+    }
+    let [of_steps, of_values] = widths;
+    pack(steps.into_iter(), of_steps, out);
+    pack(values.into_iter(), of_values, out);
+    out.append(&mut lists);
+}
+
+/// The rows of one name: how many, the newest, and packed differences from each to the next older.
+fn write_list(group: &[u64], out: &mut Vec<u8>) {
+    let offsets: Vec<u32> = group.iter().map(|one| offset(*one)).collect();
+    // Two rows of one name are never the same, so the smallest difference is 1.
+    let steps = offsets.iter().zip(offsets.iter().skip(1)).map(|(newer, older)| newer - older - 1);
+    let steps: Vec<u32> = steps.collect();
+    let wide = steps.iter().copied().map(width).max().unwrap_or(0);
+    put_varint(u64::from(short(offsets.len())), out);
+    put_varint(u64::from(offsets.first().copied().unwrap_or(0)), out);
+    out.push(byte(wide));
+    pack(steps.into_iter(), wide, out);
+}
+
+/// The directory of an index: what is kept in memory of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    blocks: Vec<Block>,
+    start: usize,
+}
+
+/// Where a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Block {
+    first: u32,
+    end: u32,
+    check: [u8; 4],
+}
+
+impl Directory {
+    /// Bytes from the start of an index that hold its directory, read off its first
+    /// [`Directory::HEAD_BYTES`]. A row has at most `names_max` names.
+    pub(crate) fn bytes(head: &[u8], names_max: u64) -> Option<usize> {
+        let mut input = Varints::new(head);
+        let names = read_head(&mut input)?;
+        let blocks = usize::try_from(names.1).ok()?;
+        let is_sane = u64::from(names.0) <= names_max
+            && blocks == usize::try_from(names.0).ok()?.div_ceil(BLOCK_NAMES);
+        is_sane.then_some(HEAD_BYTES + blocks * ENTRY_BYTES)
+    }
+
+    /// Bytes at the start of an index that say how long its directory is.
+    pub(crate) const HEAD_BYTES: usize = HEAD_BYTES;
+
+    /// The directory that `bytes` are; `index_bytes` is the length of the whole index.
+    pub(crate) fn decode(bytes: &[u8], index_bytes: usize) -> Option<Directory> {
+        let mut input = Varints::new(bytes);
+        let (_, count) = read_head(&mut input)?;
+        let bodies = index_bytes.checked_sub(bytes.len())?;
+        let mut blocks: Vec<Block> = Vec::new();
+        for _ in 0..count {
+            let first = u32::from_be_bytes(input.take()?);
+            let end = u32::from_be_bytes(input.take()?);
+            let block = Block { first, end, check: input.take()? };
+            let follows = blocks.last().is_none_or(|last| last.first < first && last.end < end);
+            if !follows {
+                return None;
+            }
+            blocks.push(block);
+        }
+        let end = blocks.last().map_or(0, |last| last.end);
+        let is_whole = input.is_at_end() && usize::try_from(end) == Ok(bodies);
+        is_whole.then_some(Directory { blocks, start: bytes.len() })
+    }
+
+    /// Where in the index the block is that would have this hash; `None` if none would.
+    pub(crate) fn place(&self, hash: u32) -> Option<(usize, std::ops::Range<usize>)> {
+        let number = self.blocks.partition_point(|block| block.first <= hash).checked_sub(1)?;
+        let before = number.checked_sub(1).and_then(|number| self.blocks.get(number));
+        let start = usize::try_from(before.map_or(0, |block| block.end)).ok()?;
+        let end = usize::try_from(self.blocks.get(number)?.end).ok()?;
+        Some((number, self.start + start..self.start + end))
+    }
+
+    /// The rows in block `number` that have a name of this hash, as offsets, newest first; `None` if
+    /// the bytes are damaged. `rows` is how many rows the segment has.
+    pub(crate) fn look_up(
+        &self,
+        number: usize,
+        bytes: &[u8],
+        (hash, rows): (u32, u32),
+    ) -> Option<Vec<u32>> {
+        let block = self.blocks.get(number)?;
+        if check(bytes) != block.check {
+            return None;
+        }
+        look_up(block.first, bytes, hash, rows)
+    }
+
+    /// Bytes of memory in use.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(self.blocks.as_slice())
+    }
+}
+
+fn read_head(input: &mut Varints<'_>) -> Option<(u32, u32)> {
+    let [version] = input.take()?;
+    let counts = (u32::from_be_bytes(input.take()?), u32::from_be_bytes(input.take()?));
+    (version == VERSION).then_some(counts)
+}
+
+fn look_up(first: u32, bytes: &[u8], hash: u32, rows: u32) -> Option<Vec<u32>> {
+    let mut input = Varints::new(bytes);
+    let [count, of_steps, of_values] = input.take::<BLOCK_HEAD_BYTES>()?;
+    let (count, of_steps, of_values) =
+        (usize::from(count), u32::from(of_steps), u32::from(of_values));
+    let steps = input.slice(packed_bytes(count, of_steps)?)?;
+    let values = input.slice(packed_bytes(count, of_values)?)?;
+    let mut at = first;
+    for place in 0..count {
+        at = at.checked_add(unpack(steps, place, of_steps)?)?;
+        if at < hash {
+            continue;
+        }
+        if at > hash {
+            break;
+        }
+        let value = unpack(values, place, of_values)?;
+        if value & 1 == 0 {
+            return (value >> 1 < rows).then(|| vec![value >> 1]);
+        }
+        for _ in 0..value >> 1 {
+            skip_list(&mut input)?;
+        }
+        return read_list(&mut input, rows);
+    }
+    Some(Vec::new())
+}
+
+fn skip_list(input: &mut Varints<'_>) -> Option<()> {
+    let count = usize::try_from(input.next()?).ok()?;
+    input.next()?;
+    let [wide] = input.take()?;
+    input.slice(packed_bytes(count.checked_sub(1)?, u32::from(wide))?).map(drop)
+}
+
+fn read_list(input: &mut Varints<'_>, rows: u32) -> Option<Vec<u32>> {
+    let count = u32::try_from(input.next()?).ok().filter(|count| *count <= rows)?;
+    let newest = u32::try_from(input.next()?).ok().filter(|newest| *newest < rows)?;
+    let [wide] = input.take()?;
+    let rest = usize::try_from(count.checked_sub(1)?).ok()?;
+    let steps = input.slice(packed_bytes(rest, u32::from(wide))?)?;
+    let mut offsets = vec![newest];
+    let mut at = newest;
+    for place in 0..rest {
+        at = at.checked_sub(unpack(steps, place, u32::from(wide))?)?.checked_sub(1)?;
+        offsets.push(at);
+    }
+    Some(offsets)
+}
+
+/// Four bytes by which a damaged block is told.
+fn check(block: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(block));
+    [a, b, c, d]
+}
+
+fn high(entry: u64) -> u32 {
+    u32::try_from(entry >> 32).unwrap_or(0)
+}
+
+fn offset(entry: u64) -> u32 {
+    !u32::try_from(entry & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+fn short(count: usize) -> u32 {
+    u32::try_from(count).expect("a segment has fewer than 2^32 names")
+}
+
+fn byte(number: u32) -> u8 {
+    u8::try_from(number).expect("a width, or the names of one block")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The columns of a segment file and how each is encoded.
+//!
+//! They are those of [`rows::schema`] but the ones that run tables hold, and `exact`. A reader finds
+//! columns by name; encodings are the writer's choice and may change with any version.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
+use parquet::schema::types::ColumnPath;
+
+use super::{GROUP_ROWS, Level};
+use crate::rows;
+
+/// The record's bytes, of a row that does not rebuild them.
+pub const EXACT: &str = "exact";
+
+/// Rows of a page.
+const PAGE_ROWS: usize = 4_096;
+/// Bytes of a dictionary: a column with more different values than fit is written plainly.
+const DICTIONARY_BYTES: usize = 256 * 1024;
+/// The chance in which a bloom filter takes an id that is not there.
+const BLOOM_CHANCE: f64 = 0.03;
+/// Bytes of the texts in statistics and page indexes.
+const STATISTICS_BYTES: usize = 32;
+
+/// Columns that are kept in run tables.
+pub(super) const IN_RUNS: [&str; 5] =
+    [rows::RECEIVED_AT, rows::INSTANCE, rows::SEQ, rows::SALT_BLOCK, rows::SALT_SLOT];
+
+/// Columns whose page statistics let a reader leave pages out.
+const WITH_STATISTICS: [&str; 9] = [
+    rows::INDEX,
+    rows::RECORD,
+    rows::OCCURRED_AT,
+    "action",
+    "kind",
+    "outcome",
+    "severity",
+    "actor_id",
+    "service",
+];
+
+/// Columns with about as many different texts as rows: lengths apart from texts.
+const VARIED: [&str; 14] = [
+    "attrs",
+    "changes",
+    "decision",
+    "ip_claimed",
+    "on_behalf_of",
+    "operation_id",
+    "original",
+    "reason",
+    "request_id",
+    "session_id",
+    "trace_id",
+    "targets.list.item.id",
+    "targets.list.item.name",
+    EXACT,
+];
+
+/// The Arrow schema of a segment file.
+pub(super) fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let all = rows::schema();
+        let kept = all.fields().iter().filter(|field| !IN_RUNS.contains(&field.name().as_str()));
+        let exact = Arc::new(Field::new(EXACT, DataType::Binary, true));
+        Arc::new(Schema::new(kept.cloned().chain([exact]).collect::<Vec<_>>()))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// The columns of a file out of a batch that has them all.
+pub(super) fn columns_of(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = schema();
+    let places: Result<Vec<usize>, ArrowError> =
+        schema.fields().iter().map(|field| batch.schema().index_of(field.name())).collect();
+    batch.project(&places?)
+}
+
+/// How a file of `level` is written.
+pub(super) fn properties(level: Level) -> WriterProperties {
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default());
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_created_by("indelible".to_owned())
+        .set_compression(zstd)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_statistics_truncate_length(Some(STATISTICS_BYTES))
+        .set_column_index_truncate_length(Some(STATISTICS_BYTES));
+    for name in WITH_STATISTICS {
+        builder = builder.set_column_statistics_enabled(path(name), EnabledStatistics::Page);
+    }
+    for name in VARIED {
+        builder = builder
+            .set_column_dictionary_enabled(path(name), false)
+            .set_column_encoding(path(name), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    }
+    for name in [rows::INDEX, rows::OCCURRED_AT] {
+        builder = builder
+            .set_column_dictionary_enabled(path(name), false)
+            .set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    sorting(ids(builder), level).build()
+}
+
+/// Ids are mostly random: nothing makes them smaller, and a filter says where one cannot be.
+fn ids(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+    builder
+        .set_column_dictionary_enabled(path(rows::ID), false)
+        .set_column_encoding(path(rows::ID), Encoding::PLAIN)
+        .set_column_compression(path(rows::ID), Compression::UNCOMPRESSED)
+        .set_column_bloom_filter_enabled(path(rows::ID), true)
+        .set_column_bloom_filter_fpp(path(rows::ID), BLOOM_CHANCE)
+        .set_column_bloom_filter_max_ndv(path(rows::ID), GROUP_ROWS.try_into().unwrap_or(u64::MAX))
+}
+
+/// Says in the metadata how rows are sorted.
+fn sorting(builder: WriterPropertiesBuilder, level: Level) -> WriterPropertiesBuilder {
+    let names: &[&str] = match level {
+        Level::L0 => &[rows::INDEX],
+        Level::L1 => &["actor_id", rows::INDEX],
+    };
+    let column = |name: &&str| {
+        let place = leaf_of(name)?;
+        Some(SortingColumn { column_idx: place, descending: false, nulls_first: false })
+    };
+    builder.set_sorting_columns(Some(names.iter().filter_map(column).collect()))
+}
+
+/// The place of a plain column among the leaves of the file: `targets` has several.
+fn leaf_of(name: &str) -> Option<i32> {
+    let schema = schema();
+    let mut place = 0;
+    for field in schema.fields() {
+        if field.name() == name {
+            return i32::try_from(place).ok();
+        }
+        place += if field.name() == rows::TARGETS { rows::TARGET_MEMBERS.len() } else { 1 };
+    }
+    None
+}
+
+fn path(name: &str) -> ColumnPath {
+    ColumnPath::new(name.split('.').map(str::to_owned).collect())
+}

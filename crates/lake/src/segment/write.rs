@@ -1,0 +1,239 @@
+//! Rows into a file: sorted, encoded, indexed and hashed in one go.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BinaryBuilder, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use event::ids::TenantId;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::errors::ParquetError;
+use sha2::{Digest as _, Sha256};
+
+use super::footer::{Meta, key_values};
+use super::{About, GROUP_ROWS, Level, Print, ROWS_MAX, file_name, hash, shape};
+use crate::Error;
+use crate::names;
+use crate::rows;
+use crate::rows::read::{Texts, Times, U64s};
+use crate::runs::Runs;
+
+/// What a segment is to be.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// Whose rows they are.
+    pub tenant: &'a TenantId,
+    /// How they are to be sorted.
+    pub level: Level,
+    /// Their retention class.
+    pub class: &'a str,
+    /// Their rollup partial, encoded.
+    pub rollup: &'a [u8],
+    /// The records' bytes of rows that do not rebuild them, by index.
+    pub exact: &'a BTreeMap<u64, Vec<u8>>,
+    /// The secret of a salt block; `None` if it is gone, and then it is not in the file either.
+    pub secrets: &'a dyn Fn(u64) -> Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Order<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order").field("tenant", self.tenant).field("level", &self.level).finish()
+    }
+}
+
+/// Writes a segment of `batch` to `out`: all columns of [`rows::schema`], rows in index order, none
+/// missing, at most [`ROWS_MAX`]. Nothing is synced.
+///
+/// # Errors
+/// When the rows are not such, or `out` refuses.
+pub fn write(
+    out: &mut (dyn Write + Send),
+    batch: &RecordBatch,
+    order: &Order<'_>,
+) -> Result<(About, Print), Error> {
+    let batch = whole(batch, order)?;
+    let meta = meta(&batch, order)?;
+    let name = file_name(order.tenant, &meta.about.indices, order.level);
+    let damaged = |what: String| Error::Segment { path: name.clone(), what };
+    let index = name_index(&batch).ok_or_else(|| damaged("columns are missing".to_owned()))?;
+    let print = encode(out, &batch, (meta.clone(), &index));
+    let print = print.map_err(|error| damaged(error.to_string()))?;
+    Ok((meta.about, print))
+}
+
+/// The batch with the column of exact bytes behind it.
+fn whole(batch: &RecordBatch, order: &Order<'_>) -> Result<RecordBatch, Error> {
+    let damaged = |what: &str| Error::Segment { path: order.tenant.to_string(), what: what.into() };
+    let index = U64s::of(batch, rows::INDEX).ok_or_else(|| damaged("there is no index"))?;
+    let Some(first) = index.get(0).filter(|_| batch.num_rows() <= ROWS_MAX) else {
+        return Err(damaged("a segment has 1 to 131072 rows"));
+    };
+    let mut exact = BinaryBuilder::new();
+    for (row, expected) in (0..batch.num_rows()).zip(first..) {
+        let found = index.get(row).unwrap_or_default();
+        if found != expected {
+            return Err(Error::OutOfOrder { expected, first: found });
+        }
+        exact.append_option(order.exact.get(&expected));
+    }
+    let mut fields = batch.schema().fields().to_vec();
+    fields.extend(shape::schema().fields().last().cloned());
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    let exact: ArrayRef = Arc::new(exact.finish());
+    let columns = batch.columns().iter().cloned().chain([exact]).collect();
+    RecordBatch::try_new(schema, columns).map_err(|source| Error::Arrow { source })
+}
+
+/// What the file says about itself, but where its name index is.
+fn meta(batch: &RecordBatch, order: &Order<'_>) -> Result<Meta, Error> {
+    let missing = || Error::Segment {
+        path: order.tenant.to_string(),
+        what: "columns are missing".to_owned(),
+    };
+    let first = U64s::of(batch, rows::INDEX).and_then(|index| index.get(0)).ok_or_else(missing)?;
+    let runs = Runs::of(batch).ok_or_else(missing)?;
+    let count = u64::from(runs.rows());
+    let exact = batch.columns().last().map_or(0, |exact| exact.len() - exact.null_count());
+    let about = About {
+        tenant: order.tenant.clone(),
+        indices: first..first.saturating_add(count),
+        level: order.level,
+        class: order.class.to_owned(),
+        rows: count,
+        exact: u64::try_from(exact).unwrap_or(u64::MAX),
+        loose: u64::from(runs.loose()),
+        received_at: runs.received_at().ok_or_else(missing)?,
+        occurred_at: occurred_at(batch).ok_or_else(missing)?,
+    };
+    let secret = |block: &u64| Some((*block, (order.secrets)(*block)?));
+    let secrets = runs.blocks().iter().filter_map(secret).collect();
+    let rows_sha256 = hash::rows(batch).ok_or_else(missing)?;
+    Ok(Meta { about, rows_sha256, names: 0..0, runs, secrets, rollup: order.rollup.to_vec() })
+}
+
+/// The first and last claimed time, if one was claimed; the outer `None` if there is no such column.
+fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
+    let times = Times::of(batch, rows::OCCURRED_AT)?;
+    let mut span: Option<(i64, i64)> = None;
+    for time in (0..batch.num_rows()).filter_map(|row| times.get(row)) {
+        let (first, last) = span.unwrap_or((time, time));
+        span = Some((first.min(time), last.max(time)));
+    }
+    Some(span)
+}
+
+/// The index of the names of actors and targets.
+fn name_index(batch: &RecordBatch) -> Option<Vec<u8>> {
+    use arrow::array::AsArray as _;
+    let actors = Texts::of(batch, "actor_id")?;
+    let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
+    let members = targets.values().as_struct_opt()?;
+    let [kind, id, ..] = rows::TARGET_MEMBERS;
+    let kinds = Texts::new(members.column_by_name(kind)?)?;
+    let ids = Texts::new(members.column_by_name(id)?)?;
+    let mut names = names::Builder::with_capacity(batch.num_rows() * 2);
+    let ends = targets.value_offsets();
+    for ((row, offset), (start, end)) in
+        (0..batch.num_rows()).zip(0..).zip(ends.iter().zip(ends.iter().skip(1)))
+    {
+        if let Some(actor) = actors.get(row) {
+            names.add(names::actor(actor), offset);
+        }
+        for place in usize::try_from(*start).ok()?..usize::try_from(*end).ok()? {
+            let (kind, id) = (kinds.get(place)?, ids.get(place)?);
+            names.add(names::target(kind, id), offset);
+        }
+    }
+    Some(names.finish())
+}
+
+fn encode(
+    out: &mut (dyn Write + Send),
+    batch: &RecordBatch,
+    (mut meta, index): (Meta, &[u8]),
+) -> Result<Print, ParquetError> {
+    let sink = Sink::new(out);
+    let options = ArrowWriterOptions::new()
+        .with_properties(shape::properties(meta.about.level))
+        .with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(sink, shape::schema(), options)?;
+    let columns = shape::columns_of(batch)?;
+    match meta.about.level {
+        Level::L0 => writer.write(&columns)?,
+        Level::L1 => {
+            for group in by_actor(batch)?.chunks(GROUP_ROWS) {
+                writer.write(&take_record_batch(&columns, &UInt32Array::from(group.to_vec()))?)?;
+            }
+        }
+    }
+    writer.flush()?;
+    let start = u64::try_from(writer.bytes_written()).unwrap_or(u64::MAX);
+    meta.names = start..start.saturating_add(u64::try_from(index.len()).unwrap_or(u64::MAX));
+    writer.write_all(index)?;
+    for pair in key_values(&meta) {
+        writer.append_key_value_metadata(pair);
+    }
+    writer.sync()?;
+    writer.inner_mut().begin_footer();
+    writer.finish()?;
+    writer.sync()?;
+    Ok(writer.inner().print())
+}
+
+/// The rows by actor, and by index within one.
+fn by_actor(batch: &RecordBatch) -> Result<Vec<u32>, ParquetError> {
+    let missing = || ParquetError::General("there is no actor_id".to_owned());
+    let actors = Texts::of(batch, "actor_id").ok_or_else(missing)?;
+    let count = u32::try_from(batch.num_rows()).map_err(|_| missing())?;
+    let mut rows: Vec<(Option<&str>, u32)> =
+        (0..count).zip(0..).map(|(row, place)| (actors.get(place), row)).collect();
+    rows.sort_unstable();
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Where bytes go, counted and hashed on their way.
+struct Sink<'o> {
+    out: &'o mut (dyn Write + Send),
+    whole: Sha256,
+    bytes: u64,
+    /// The hash of the footer, and where it began.
+    footer: Option<(Sha256, u64)>,
+}
+
+impl<'o> Sink<'o> {
+    fn new(out: &'o mut (dyn Write + Send)) -> Self {
+        Self { out, whole: Sha256::new(), bytes: 0, footer: None }
+    }
+
+    fn begin_footer(&mut self) {
+        self.footer = Some((Sha256::new(), self.bytes));
+    }
+
+    fn print(&self) -> Print {
+        let (footer, start) = self.footer.clone().unwrap_or((Sha256::new(), self.bytes));
+        Print {
+            bytes: self.bytes,
+            sha256: self.whole.clone().finalize().into(),
+            footer_bytes: self.bytes - start,
+            footer_sha256: footer.finalize().into(),
+        }
+    }
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(bytes)?;
+        self.whole.update(bytes);
+        if let Some((footer, _)) = &mut self.footer {
+            footer.update(bytes);
+        }
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(0);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
