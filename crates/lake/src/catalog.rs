@@ -23,7 +23,7 @@ use event::ids::TenantId;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::Error;
-use crate::store::{Step, Store, disk};
+use crate::store::{LAKE, Step, Store, UNFINISHED, disk};
 pub use look::look;
 pub use row::{FileRow, Row, State};
 
@@ -41,7 +41,7 @@ const TABLES: &str = "
         tenant TEXT NOT NULL, first INTEGER NOT NULL, end INTEGER NOT NULL, level INTEGER NOT NULL,
         state TEXT NOT NULL, class TEXT NOT NULL, created_at INTEGER NOT NULL,
         path TEXT UNIQUE, bytes INTEGER, sha256 BLOB, footer_bytes INTEGER, footer_sha256 BLOB,
-        rows INTEGER, exact INTEGER, loose INTEGER, received_min INTEGER, received_max INTEGER,
+        rows INTEGER, exact INTEGER, loose INTEGER, memory_bytes INTEGER, received_min INTEGER, received_max INTEGER,
         occurred_min INTEGER, occurred_max INTEGER, rollup BLOB,
         CHECK (first >= 0 AND first < end),
         CHECK (state IN ('live', 'expired', 'lost', 'replaced')),
@@ -74,6 +74,7 @@ impl Catalog {
         database.busy_timeout(BUSY).map_err(&doing)?;
         make_durable(&database)?;
         if look::is_blank(&database)? {
+            refuse_to_forget(store)?;
             let change = database.transaction().map_err(&doing)?;
             change.execute_batch(TABLES).map_err(sqlite("make its table"))?;
             change.commit().map_err(sqlite("make its table"))?;
@@ -197,6 +198,19 @@ impl Catalog {
 
     fn database(&self) -> MutexGuard<'_, Connection> {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A catalog is made before the first segment file is. INVARIANT (I12): where there are files and no
+/// catalog, one that knows none of them would be no recovery.
+fn refuse_to_forget(store: &Store) -> Result<(), Error> {
+    let has_folder = store.has_folder(LAKE);
+    let names = if has_folder { store.list(LAKE)? } else { Vec::new() };
+    match names.into_iter().find(|name| !name.ends_with(UNFINISHED)) {
+        Some(name) => {
+            Err(Error::Catalog { what: format!("it is empty, and `{LAKE}/{name}` is there") })
+        }
+        None => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! one file of them, the [`catalog`] says which file covers which indices, and [`view`] is what a
 //! reader sees of all that at one moment.
 
+pub mod archive; // hot rows to segments, segments to fewer
 mod bits; // small numbers in few bytes
 pub mod cache; // what is kept of segments in memory
 pub mod catalog; // which file covers which indices
@@ -11,15 +12,16 @@ mod columns;
 pub mod hot; // the tail of each tenant, under one budget
 pub mod names; // names to rows
 pub mod rebuild; // rows to records
+pub mod rollup; // counts by hour, action, outcome and kind
 pub mod rows; // events to columns
 pub mod runs; // columns that go on and on
 pub mod segment; // one file
-#[expect(dead_code, reason = "the archive comes next")]
 pub mod store; // files, and what makes them durable
 pub mod view; // one tenant at one moment
 
 use arrow::error::ArrowError;
 
+pub use archive::Archive;
 pub use cache::Cache;
 pub use hot::{Hot, Room};
 pub use rows::{Placed, Rows, RowsBuilder, Salt};

@@ -88,11 +88,16 @@ impl Store {
 
     /// Makes a folder, durably; one that is there is fine.
     pub(crate) fn create_dir(&self, name: &str) -> Result<(), Error> {
-        if self.path(name).is_dir() {
+        if self.has_folder(name) {
             return Ok(());
         }
         fs::create_dir(self.path(name)).map_err(|error| disk("make", name, error))?;
         self.sync_dir("")
+    }
+
+    /// Whether there is such a folder.
+    pub(crate) fn has_folder(&self, name: &str) -> bool {
+        self.path(name).is_dir()
     }
 
     /// The names of the files in a folder, sorted; folders in it are left out.

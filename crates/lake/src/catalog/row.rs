@@ -86,6 +86,8 @@ pub struct FileRow {
     pub exact: u64,
     /// How many of them are outside a stream.
     pub loose: u64,
+    /// About the bytes that its rows take in memory.
+    pub memory_bytes: u64,
     /// The first and the last time of receipt, ns.
     pub received_at: (i64, i64),
     /// The first and the last time at which something happened, as claimed, ns.
@@ -96,7 +98,7 @@ pub struct FileRow {
 
 /// The columns of the table, in the order in which [`insert`] gives them.
 pub(super) const COLUMNS: &str = "tenant, first, end, level, state, class, created_at, path, bytes,
-    sha256, footer_bytes, footer_sha256, rows, exact, loose, received_min, received_max,
+    sha256, footer_bytes, footer_sha256, rows, exact, loose, memory_bytes, received_min, received_max,
     occurred_min, occurred_max, rollup";
 
 /// Adds a row to the table.
@@ -120,6 +122,7 @@ pub(super) fn insert(database: &Connection, row: &Row) -> Result<(), Error> {
         number(|file| file.rows),
         number(|file| file.exact),
         number(|file| file.loose),
+        number(|file| file.memory_bytes),
         file.map(|file| file.received_at.0),
         file.map(|file| file.received_at.1),
         occurred.map(|times| times.0),
@@ -128,7 +131,7 @@ pub(super) fn insert(database: &Connection, row: &Row) -> Result<(), Error> {
     ];
     let sql = format!(
         "INSERT INTO segments ({COLUMNS}) VALUES
-        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
     );
     database.execute(&sql, values).map(drop).map_err(sqlite("add a row"))
 }
@@ -163,6 +166,7 @@ fn read_file(row: &rusqlite::Row<'_>, path: String) -> Result<FileRow, Error> {
         rows: number(row, "rows")?,
         exact: number(row, "exact")?,
         loose: number(row, "loose")?,
+        memory_bytes: number(row, "memory_bytes")?,
         received_at: (value(row, "received_min")?, value(row, "received_max")?),
         occurred_at: occurred.zip(occurred_max),
         rollup: value(row, "rollup")?,

@@ -1,0 +1,157 @@
+//! Rollup partials: how many rows of a segment there are by hour, action, outcome and kind.
+//!
+//! A partial is made from the rows of one segment and lies in its metadata and its catalog row, so
+//! nothing can be counted twice: an answer adds up the partials of the segments of one view and
+//! counts the hot rows itself. Promises: partials merge exactly; the sum of what is counted is the
+//! number of rows. Hour, outcome and kind are those that SQL shows (`occurred_at`, else the time of
+//! receipt; `unknown`; the inferred kind).
+//!
+//! It refuses to be large: rows with too many combinations have no partial, and are scanned.
+
+mod wire; // partials <-> bytes
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
+use arrow::datatypes::{TimestampNanosecondType, UInt8Type};
+
+use crate::Error;
+use crate::rows;
+
+/// Combinations of a partial at most.
+pub const CELLS_MAX: usize = 16_384;
+/// Nanoseconds of an hour.
+const HOUR_NS: i64 = 3_600_000_000_000;
+/// What SQL shows where no outcome was sent.
+const UNKNOWN: &str = "unknown";
+
+/// What the rows of one count have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// The kind of record ([`rows::RECORD`]): 0 = event.
+    pub record: u8,
+    /// Hours since 1970-01-01T00:00:00Z of `occurred_at`, else of `received_at`.
+    pub hour: i64,
+    /// The action.
+    pub action: String,
+    /// The outcome's status as shown.
+    pub outcome: String,
+    /// The kind as shown; empty where there is none.
+    pub kind: String,
+}
+
+/// Counts of rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rollup {
+    cells: BTreeMap<Cell, u64>,
+}
+
+impl Rollup {
+    /// The partial of a batch of rows; `None` if it would have too many cells.
+    ///
+    /// # Errors
+    /// When the batch lacks a column.
+    pub fn of(batch: &RecordBatch) -> Result<Option<Rollup>, Error> {
+        let columns = Columns::of(batch).ok_or_else(|| missing(batch))?;
+        let mut counts: HashMap<_, u64> = HashMap::new();
+        for row in 0..batch.num_rows() {
+            *counts.entry(columns.at(row)).or_default() += 1;
+            if counts.len() > CELLS_MAX {
+                return Ok(None);
+            }
+        }
+        let cells = counts.into_iter().map(|((record, hour, action, outcome, kind), count)| {
+            let [action, outcome, kind] = [action, outcome, kind].map(str::to_owned);
+            (Cell { record, hour, action, outcome, kind }, count)
+        });
+        let rollup = Rollup { cells: cells.collect() };
+        assert_eq!(
+            u64::try_from(batch.num_rows()).ok(),
+            Some(rollup.rows()),
+            "each row counts once"
+        );
+        Ok(Some(rollup))
+    }
+
+    /// Adds the counts of another partial.
+    pub fn merge(&mut self, other: Rollup) {
+        for (cell, count) in other.cells {
+            *self.cells.entry(cell).or_default() += count;
+        }
+    }
+
+    /// Every cell and its count, ascending.
+    pub fn cells(&self) -> impl Iterator<Item = (&Cell, u64)> {
+        self.cells.iter().map(|(cell, count)| (cell, *count))
+    }
+
+    /// How many rows were counted.
+    pub fn rows(&self) -> u64 {
+        self.cells.values().sum()
+    }
+
+    /// The bytes of a partial, or of none.
+    pub fn encode(partial: Option<&Rollup>) -> Vec<u8> {
+        partial.map_or_else(Vec::new, wire::encode)
+    }
+
+    /// The partial of its bytes, or `None` if the rows have none.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when [`Rollup::encode`] has not made the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Option<Rollup>, Error> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let what = "a rollup partial is malformed".to_owned();
+        wire::decode(bytes).map(Some).ok_or(Error::Catalog { what })
+    }
+}
+
+/// The columns that are counted by.
+struct Columns<'a> {
+    record: &'a [u8],
+    occurred_at: &'a arrow::array::PrimitiveArray<TimestampNanosecondType>,
+    received_at: &'a [i64],
+    action: &'a StringArray,
+    outcome: &'a StringArray,
+    kind: &'a StringArray,
+    kind_inferred: &'a StringArray,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Columns<'a>> {
+        let time = |name| batch.column_by_name(name)?.as_primitive_opt::<TimestampNanosecondType>();
+        let text = |name| batch.column_by_name(name)?.as_string_opt::<i32>();
+        Some(Columns {
+            record: batch.column_by_name(rows::RECORD)?.as_primitive_opt::<UInt8Type>()?.values(),
+            occurred_at: time(rows::OCCURRED_AT)?,
+            received_at: time(rows::RECEIVED_AT)?.values(),
+            action: text("action")?,
+            outcome: text("outcome")?,
+            kind: text("kind")?,
+            kind_inferred: text("kind_inferred")?,
+        })
+    }
+
+    fn at(&self, row: usize) -> (u8, i64, &'a str, &'a str, &'a str) {
+        let text = |column: &'a StringArray| column.is_valid(row).then(|| column.value(row));
+        let occurred = self.occurred_at.is_valid(row).then(|| self.occurred_at.value(row));
+        let time = occurred.or_else(|| self.received_at.get(row).copied()).unwrap_or_default();
+        (
+            self.record.get(row).copied().unwrap_or_default(),
+            time.div_euclid(HOUR_NS),
+            text(self.action).unwrap_or_default(),
+            text(self.outcome).unwrap_or(UNKNOWN),
+            text(self.kind).or_else(|| text(self.kind_inferred)).unwrap_or_default(),
+        )
+    }
+}
+
+fn missing(batch: &RecordBatch) -> Error {
+    let what = format!("no column to count by in {:?}", batch.schema().fields().len());
+    Error::Arrow { source: arrow::error::ArrowError::SchemaError(what) }
+}
+
+#[cfg(test)]
+mod tests;
