@@ -10,19 +10,18 @@
 //! It promises that a turn is a pure step: the same state, time and requests give the same bytes
 //! and answers. It refuses nothing half: a request is one section, or nothing of it is stored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use event::ids::{EventId, Seq, Timestamp};
-use event::limits::BATCH_EVENTS_MAX;
+use event::ids::{Seq, Timestamp};
+use tlog::TreeSize;
 use tlog::hash::Hash;
 use tlog::tree::CompactRange;
-use tlog::{Index, TreeSize};
 
 use crate::book::Counts;
 use crate::cursor::{length_u32, length_u64, size};
 use crate::error::Error;
-use crate::frame::area::{self, KEY_BYTES_MAX, KEYS_MAX, PACK_BYTES_MIN, PAYLOAD_BYTES_MAX};
+use crate::frame::area::{self, PACK_BYTES_MIN};
 use crate::frame::section::runs_of;
 use crate::frame::{self, AreaSums, Codec, EMPTY_FRAME_BYTES, FrameKind, SectionHead};
 use crate::ledger::{Writer, WriterState};
@@ -33,6 +32,10 @@ use crate::tree::{Leaves, grow};
 use crate::view::{Growth, SectionRef, Tenant, run_of};
 use crate::wal::{NoRoom, Place};
 
+use plan::{Plan, is_valid};
+
+mod plan;
+
 /// The writer's end of one tenant: durable state plus what the open frame adds.
 #[derive(Debug)]
 pub(crate) struct HeadState {
@@ -41,8 +44,9 @@ pub(crate) struct HeadState {
     received_at: Timestamp,
     /// Streams that the open frame carries on, with their next number.
     next: HashMap<StreamId, u64>,
-    /// Keys that the open frame brings.
-    keys: Vec<(u8, u64)>,
+    /// Keys that the log file at hand holds, the open frame counted in: each file brings those
+    /// that its records use, so that it can stand without the files before it.
+    keys: HashSet<(u8, u64)>,
 }
 
 /// The frame that fills up.
@@ -71,13 +75,6 @@ struct Grown {
 struct Pending {
     answer: Answer,
     frames: usize,
-}
-
-/// The items of a request that are to be stored, and the answers for all.
-#[derive(Debug)]
-struct Plan {
-    answers: Vec<ItemAnswer>,
-    fresh: usize,
 }
 
 impl OpenFrame {
@@ -146,73 +143,22 @@ impl Writer {
         Answer::Done(Done { items: plan.answers, received_at, size })
     }
 
-    /// Tells known items from fresh ones and gives the fresh ones their indices.
-    fn plan(&mut self, request: &Append) -> Result<Plan, Answer> {
-        let first = self.head(&request.tenant).range.size().0;
-        match &request.source {
-            Source::Loose { producer } => {
-                let scope = self.seen.scope(&request.tenant, producer.as_ref());
-                let known = |id| self.seen.find(scope, id);
-                Ok(plan_loose(&request.items, first, known))
-            }
-            Source::Stream { stream, first: seq } => {
-                self.plan_stream(request, stream, (*seq, request.items.len()))
-            }
-            Source::Gap { stream, from, .. } => self.plan_stream(request, stream, (*from, 1)),
-        }
-    }
-
-    fn plan_stream(
-        &mut self,
-        request: &Append,
-        stream: &StreamId,
-        (seq, count): (Seq, usize),
-    ) -> Result<Plan, Answer> {
-        let streams_full = self.streams >= self.options.streams_max;
-        let head = self.head(&request.tenant);
-        let next = match head.next(stream) {
-            None if streams_full => return Err(Answer::Refused(Refusal::StreamsFull)),
-            next => next.unwrap_or(1),
-        };
-        if seq.0 > next {
-            return Err(Answer::SequenceGap { expected: Seq(next) });
-        }
-        let first = head.range.size().0;
-        let known = usize::try_from(next - seq.0).unwrap_or(usize::MAX).min(count);
-        let tenant = Arc::clone(&head.tenant);
-        let mut answers = Vec::with_capacity(count);
-        for number in (seq.0..).take(known) {
-            let index = self.stored_at(&tenant, stream, number);
-            answers.push(ItemAnswer::Seen { index: Index(index) });
-        }
-        for index in (first..).take(count - known) {
-            answers.push(ItemAnswer::Committed { index: Index(index) });
-        }
-        Ok(Plan { answers, fresh: count - known })
-    }
-
-    /// Where a taken number of a stream was stored: durably, or in the open frame.
-    fn stored_at(&self, tenant: &Arc<Tenant>, stream: &StreamId, seq: u64) -> u64 {
-        let durable = tenant.view().streams.index_of(stream, seq);
-        let waiting = || {
-            let of_stream = |section: &frame::Section| {
-                let head = &section.head;
-                let (id, run) = run_of(&head.source, head.first, head.count)?;
-                let same = head.tenant == tenant.id && id == stream;
-                same.then(|| run.index_of(seq)).flatten()
-            };
-            self.frame.sections.iter().find_map(of_stream)
-        };
-        durable.or_else(waiting).expect("a number below the next one was stored")
-    }
-
     /// Puts the fresh items into the open frame, closing it before if they no longer fit.
     fn store(&mut self, now: Now, request: Append, plan: &Plan) -> Result<(), Answer> {
-        let class = request.class;
+        let (class, keys) = (request.class, request.keys.clone());
         let mut section = self.section(now, request, plan);
         let mut total = self.frame.bytes.max(EMPTY_FRAME_BYTES) + section.frame_bytes();
-        if !self.frame.is_empty() && total > self.options.frame_bytes {
+        let fits = |total: usize, writer: &Self| writer.wal.fits(length_u64(total));
+        // A frame goes to the next file alone: that file holds no keys yet.
+        let closes = total > self.options.frame_bytes || !fits(total, self);
+        if !self.frame.is_empty() && closes {
             self.commit_or_poison();
+            total = EMPTY_FRAME_BYTES + section.frame_bytes();
+        }
+        if !fits(total, self) {
+            self.heads.values_mut().for_each(|head| head.keys.clear());
+            section.keys = area::keys(&keys);
+            section.head.sums.keys = area::sum(&section.keys);
             total = EMPTY_FRAME_BYTES + section.frame_bytes();
         }
         self.reserve(length_u64(total), class)?;
@@ -321,7 +267,7 @@ impl Writer {
                 let scope = self.seen.scope(&head.tenant, producer.as_ref());
                 for (index, id) in (head.first..).zip(ids) {
                     if let Some(id) = id {
-                        self.seen.insert(scope, id, index);
+                        self.seen.insert(&head.tenant, scope, (id, index));
                     }
                 }
             }
@@ -351,8 +297,15 @@ impl Writer {
             let place = self.wal.place(length_u64(buffer.len()))?;
             self.publish(&place);
         }
+        let begins = (!self.wal.fits(length_u64(buffer.len()))).then(|| self.wal.link().seq);
+        if begins.is_some() {
+            self.note_boundary(self.wal.link());
+        }
         let place = self.wal.append(&buffer, hash, FrameKind::Append)?;
         self.publish(&place);
+        if let Some(first_seq) = begins {
+            self.note_file(first_seq, self.wal.file_bytes());
+        }
         let counts = &self.book.counts;
         Counts::add(&counts.frames, 1);
         Counts::add(&counts.bytes, length_u64(buffer.len()));
@@ -386,7 +339,6 @@ impl Writer {
             grown.tenant.view().grow(growth);
             if let Some(state) = self.heads.get_mut(&head.tenant) {
                 state.next.clear();
-                state.keys.clear();
             }
             at += length_u64(frame::areas_bytes(&head.sums));
         }
@@ -406,7 +358,7 @@ impl HeadState {
             let view = tenant.view();
             (view.range.clone(), view.received_at)
         };
-        Self { tenant, range, received_at, next: HashMap::new(), keys: Vec::new() }
+        Self { tenant, range, received_at, next: HashMap::new(), keys: HashSet::new() }
     }
 
     /// The next number of a stream, the open frame counted in.
@@ -416,58 +368,12 @@ impl HeadState {
     }
 
     fn has_key(&self, key: &KeyBlob) -> bool {
-        let name = (key.kind, key.id);
-        self.keys.contains(&name) || self.tenant.view().keys.contains_key(&name)
+        self.keys.contains(&(key.kind, key.id))
     }
 }
 
 fn done(head: &HeadState, items: Vec<ItemAnswer>) -> Answer {
     Answer::Done(Done { items, received_at: head.received_at, size: head.range.size() })
-}
-
-/// Answers for items outside a stream: an id is known from before, or from earlier in the request.
-fn plan_loose(items: &[Item], first: u64, known: impl Fn(EventId) -> Option<u64>) -> Plan {
-    let mut here: HashMap<EventId, u64> = HashMap::new();
-    let mut next = first;
-    let mut answers = Vec::with_capacity(items.len());
-    for item in items {
-        let stored = item.id.and_then(|id| known(id).or_else(|| here.get(&id).copied()));
-        if let Some(index) = stored {
-            answers.push(ItemAnswer::Seen { index: Index(index) });
-            continue;
-        }
-        answers.push(ItemAnswer::Committed { index: Index(next) });
-        if let Some(id) = item.id
-            && !cfg!(planted = "no_id_window")
-        {
-            here.insert(id, next);
-        }
-        next += 1;
-    }
-    let fresh = usize::try_from(next - first).unwrap_or(usize::MAX);
-    assert!(fresh <= items.len(), "at most every item is fresh");
-    Plan { answers, fresh }
-}
-
-/// Whether a request obeys the rules that do not depend on what is stored.
-fn is_valid(request: &Append) -> bool {
-    let count = request.items.len();
-    let numbered = match &request.source {
-        Source::Loose { .. } => true,
-        Source::Stream { first, .. } => {
-            first.0 > 0 && first.0.checked_add(length_u64(count)).is_some()
-        }
-        Source::Gap { from, to, .. } => from.0 > 0 && from <= to && to.0 < u64::MAX && count == 1,
-    };
-    let bounded = (1..=BATCH_EVENTS_MAX).contains(&count)
-        && request.keys.len() <= KEYS_MAX
-        && request.keys.iter().all(|key| key.bytes.len() <= KEY_BYTES_MAX);
-    let raw_bytes = area::payload_bytes(request.items.iter());
-    let packed = request.packed.as_ref().is_none_or(|packed| {
-        usize::try_from(packed.raw_bytes).is_ok_and(|bytes| bytes == raw_bytes)
-            && packed.bytes.len() <= raw_bytes
-    });
-    numbered && bounded && packed && raw_bytes <= PAYLOAD_BYTES_MAX
 }
 
 /// The payload area as it is stored: packed ahead, packed here if large, or as it is.

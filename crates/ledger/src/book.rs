@@ -36,6 +36,8 @@ pub(crate) struct Counts {
     pub(crate) seen: AtomicU64,
     pub(crate) ids: AtomicU64,
     pub(crate) streams: AtomicU64,
+    pub(crate) wal_files: AtomicU64,
+    pub(crate) wal_bytes: AtomicU64,
     pub(crate) keep_refused: AtomicU64,
     pub(crate) poisoned: AtomicU64,
 }

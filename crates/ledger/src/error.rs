@@ -1,8 +1,8 @@
 //! What can go wrong in the ledger, by whose fault.
 //!
 //! `Damaged` and `Lost` say that bytes on disk are not what was written: the process exits 10 or
-//! refuses the range. `Disk` and `Poisoned` are the world's fault, `NotOurs`, `OutOfRange` and
-//! `NoSigner` the caller's. Nothing here is ever retried inside this crate.
+//! refuses the range. `Disk` and `Poisoned` are the world's fault, `NotOurs`, `OutOfRange`,
+//! `Archived` and `NoSigner` the caller's. Nothing here is ever retried inside this crate.
 
 use std::fmt;
 
@@ -54,6 +54,14 @@ pub enum Error {
         tenant: TenantId,
         /// Its durable size.
         size: TreeSize,
+    },
+    /// The record is no longer in the log: the archive has it.
+    #[error("the log of `{tenant}` begins at record {first_kept}; older ones are archived")]
+    Archived {
+        /// Whose ledger.
+        tenant: TenantId,
+        /// The first record that is still in the log.
+        first_kept: Index,
     },
     /// No signing key was installed for the tenant.
     #[error("no checkpoint key is installed for `{tenant}`")]

@@ -14,6 +14,7 @@ use event::ids::{StoreName, TenantId, Timestamp};
 use tlog::hash::Hash;
 use tlog::{Index, TreeSize};
 
+use crate::base::Base;
 use crate::book::Book;
 use crate::checkpoint;
 use crate::cursor::Short;
@@ -35,6 +36,9 @@ use crate::wal::walk::{Walked, walk};
 use crate::wal::{Slot, Spares, acked};
 
 pub use crate::wal::walk::Beside;
+
+/// How often the log may be trimmed while it is read beside a running server.
+const TRIMMED_BESIDE_MAX: usize = 8;
 
 /// What looking at a ledger found.
 #[derive(Debug)]
@@ -94,6 +98,10 @@ pub struct TenantFacts {
     pub root: Hash,
     /// The last stamp.
     pub received_at: Timestamp,
+    /// The first record that the log holds; older ones are archived.
+    pub first_kept: Index,
+    /// Packs hold the entries of all records below this.
+    pub packed_end: Index,
     /// Nothing after this can be checked: the ledger goes on behind damage.
     pub broken: bool,
 }
@@ -138,11 +146,29 @@ pub struct SectionRecords<'a> {
     pub offset: u64,
 }
 
-/// Looks at every file of the ledger on `disk`. `visit` sees each section in log order.
+/// Looks at every file of the ledger on `disk`. `visit` sees each section of the log in its order;
+/// the entries of records that the log no longer holds are those of the packs:
+/// [`Reader::entries`](crate::Reader::entries).
 ///
 /// # Errors
 /// `Disk` if a file cannot be read at all; everything else is a finding.
 pub fn inspect(
+    disk: &Arc<dyn Disk>,
+    beside: Beside,
+    visit: &mut dyn FnMut(&SectionRecords<'_>),
+) -> Result<Inspection, Error> {
+    for _ in 0..TRIMMED_BESIDE_MAX {
+        match inspect_once(disk, beside, visit) {
+            // A running server trimmed the log while it was read: what is left of it goes on from
+            // a later snapshot. Sections are not shown twice, since the oldest file goes first.
+            Err(Error::Disk { source }) if beside == Beside::Running && source.is_not_found() => {}
+            other => return other,
+        }
+    }
+    inspect_once(disk, beside, visit)
+}
+
+fn inspect_once(
     disk: &Arc<dyn Disk>,
     beside: Beside,
     visit: &mut dyn FnMut(&SectionRecords<'_>),
@@ -155,14 +181,18 @@ pub fn inspect(
     let checkpoints = read_checkpoints(&**disk, &files, &mut findings)?;
     let snapshots = read_snapshots(&**disk, &files, &mut findings)?;
     let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
-    let walked = walk(&**disk, slot, beside, &mut |at, frame| {
+    let base = Base::find(&**disk)?;
+    let mut damages = replay.begin(&base)?;
+    let walked = walk(&**disk, slot, (base.start(), beside), &mut |at, frame| {
         let mut damages = show(frame, at.file, at.offset, visit);
         damages.extend(replay.frame(at, frame)?);
         Ok(damages)
     })?;
-    let damages =
-        walked.damages.iter().cloned().chain(leftovers(&replay, &files, walked.next_seq()));
-    findings.extend(damages.map(|damage| Finding { kind: FindingKind::Damage, damage }));
+    damages.extend(walked.damages.iter().cloned());
+    damages.extend(replay.follow_parts(&files.parts, beside)?);
+    damages.extend(leftovers(&replay, &files, walked.next_seq()));
+    let damage = |damage| Finding { kind: FindingKind::Damage, damage };
+    findings.extend(damages.into_iter().map(damage));
     findings.extend(losses(&replay));
     check_packs(&**disk, &files, &mut findings)?;
     check_loose_files(&**disk, &files, beside, &mut findings)?;
@@ -181,12 +211,15 @@ fn conclude(
     mut findings: Vec<Finding>,
 ) -> Result<Inspection, Error> {
     let tenants = replay.tenants.values().map(|tenant| {
-        let head = tenant.view().head();
+        let view = tenant.view();
+        let head = view.head();
         TenantFacts {
             tenant: tenant.id.clone(),
             size: head.size,
             root: head.root,
             received_at: head.received_at,
+            first_kept: Index(view.first_kept()),
+            packed_end: Index(view.packed_end()),
             broken: replay.broken.contains(&tenant.id),
         }
     });
@@ -210,8 +243,8 @@ fn conclude(
             Err(error) => return Err(error),
         }
     }
-    let counted =
-        [files.packs.len(), files.snapshots.len(), files.checkpoints.len(), files.spares.len()];
+    let packs = files.packs.len() + files.parts.len();
+    let counted = [packs, files.snapshots.len(), files.checkpoints.len(), files.spares.len()];
     Ok(Inspection {
         store: replay.store,
         findings,
@@ -220,7 +253,9 @@ fn conclude(
         ends_in_stop: walked.ends_in_stop(),
         last_log_file: walked.last.as_ref().map(|last| last.file.to_string()),
         unfinished_stop: unfinished_stop(&**disk, slot, &walked)?,
-        files: (counted.iter().sum::<usize>() + walked.files + 1).try_into().unwrap_or(u64::MAX),
+        files: (counted.iter().sum::<usize>() + walked.files.len() + 1)
+            .try_into()
+            .unwrap_or(u64::MAX),
         sections: replay.sections,
         reader: Reader { book },
     })

@@ -3,14 +3,14 @@
 //! ```text
 //! pack         as soon as its 65,536th entry is durable
 //! checkpoint   once a second, for tenants that grew and have a signing key
-//! snapshot     after each log file's worth of frames, after a minute of growth, and at stop
+//! snapshot     where a log file begins, after a minute of growth, and at stop
 //! ```
 //!
 //! Each is written under a temporary name, synced, renamed, its folder synced, and read back. A
 //! full disk puts it off and is counted; any other failure poisons. It promises that nothing here
 //! is needed for an acknowledgement, so that everything may be late.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use event::ids::TenantId;
@@ -18,10 +18,12 @@ use tlog::TreeSize;
 
 use crate::book::{Book, Counts};
 use crate::checkpoint;
+use crate::cursor::length_u64;
 use crate::disk::Disk;
 use crate::error::Error;
+use crate::frame::Link;
 use crate::ledger::Writer;
-use crate::names::{self, STATE};
+use crate::names::{self, PACKS, STATE};
 use crate::pack::{self, PackSource};
 use crate::request::Now;
 use crate::snapshot::{Snapshot, TenantState};
@@ -34,7 +36,7 @@ const CHECKPOINT_EVERY_NS: u64 = 1_000_000_000;
 const SNAPSHOT_EVERY_NS: u64 = 60 * 1_000_000_000;
 /// Tenants whose checkpoints are stored in one round.
 const CHECKPOINTS_A_ROUND: usize = 64;
-/// Snapshots that stay on disk.
+/// Snapshots that stay on disk beside those at the beginnings of log files.
 const SNAPSHOTS_KEPT: usize = 2;
 
 /// What was kept last, and when.
@@ -44,8 +46,12 @@ pub(crate) struct Keeper {
     stored: HashMap<TenantId, TreeSize>,
     snapshot_at: Option<u64>,
     snapshot_written: u64,
-    /// Snapshots on disk, oldest first.
-    snapshots: Vec<u64>,
+    /// Snapshots on disk.
+    snapshots: BTreeSet<u64>,
+    /// States at the beginnings of log files, oldest first, to be written.
+    boundaries: Vec<Snapshot>,
+    /// The first frame of each log file, and the file's length.
+    pub(crate) files: BTreeMap<u64, u64>,
 }
 
 /// How much of what is due is done.
@@ -58,10 +64,26 @@ enum Round {
 }
 
 impl Keeper {
-    /// A keeper that finds these checkpoints and snapshots on disk.
-    pub(crate) fn new(stored: HashMap<TenantId, TreeSize>, snapshots: Vec<u64>) -> Self {
-        assert!(snapshots.is_sorted(), "snapshots come oldest first");
-        Self { stored, snapshots, ..Self::default() }
+    /// A keeper that finds these checkpoints, snapshots and log files on disk, and owes these
+    /// snapshots.
+    pub(crate) fn new(
+        stored: HashMap<TenantId, TreeSize>,
+        snapshots: &[u64],
+        boundaries: Vec<Snapshot>,
+        files: BTreeMap<u64, u64>,
+    ) -> Self {
+        let snapshots = snapshots.iter().copied().collect();
+        Self { stored, snapshots, boundaries, files, ..Self::default() }
+    }
+
+    /// Whether the state before the first frame of this log file is durable.
+    pub(crate) fn has_boundary(&self, first_seq: u64) -> bool {
+        first_seq.checked_sub(1).is_some_and(|seq| self.snapshots.contains(&seq))
+    }
+
+    /// Whether the log could begin with the frame behind this one.
+    fn is_boundary(&self, seq: u64) -> bool {
+        self.files.contains_key(&(seq + 1))
     }
 }
 
@@ -92,6 +114,7 @@ impl Writer {
         if since(self.keeper.checkpoints_at).is_none_or(|ns| ns >= CHECKPOINT_EVERY_NS) {
             self.store_checkpoints(now, Round::Some)?;
         }
+        self.write_boundaries()?;
         let grown = self.wal.written() - self.keeper.snapshot_written;
         // The first minute begins with the first call.
         let aged = since(self.keeper.snapshot_at);
@@ -99,14 +122,11 @@ impl Writer {
             self.keeper.snapshot_at = Some(now.monotonic_ns);
         }
         let old = grown > 0 && aged.is_some_and(|ns| ns >= SNAPSHOT_EVERY_NS);
-        if grown >= self.options.wal_file_bytes || old {
-            self.snapshot(now)?;
-        }
-        Ok(())
+        if old { self.snapshot(now) } else { Ok(()) }
     }
 
     /// A full disk puts off what was due; any other failure poisons.
-    fn put_off_or_poison(&mut self, kept: Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn put_off_or_poison(&mut self, kept: Result<(), Error>) -> Result<(), Error> {
         match kept {
             Err(Error::Disk { source }) if source.is_full() => {
                 Counts::add(&self.book.counts.keep_refused, 1);
@@ -147,35 +167,77 @@ impl Writer {
     fn snapshot(&mut self, now: Now) -> Result<(), Error> {
         let link = self.wal.link();
         let Some(seq) = link.seq.checked_sub(1) else { return Ok(()) };
-        if self.keeper.snapshots.last() == Some(&seq) {
+        if self.keeper.snapshots.contains(&seq) {
             return Ok(());
         }
         assert!(self.frame.is_empty(), "a snapshot is taken between frames");
-        let states = self.book.all().into_iter().map(|tenant| TenantState::of(&tenant));
-        let snapshot = Snapshot {
-            store: self.options.store.clone(),
-            shard: self.options.shard,
-            seq,
-            hash: link.previous,
-            tenants: states.filter(|state| state.size > 0).collect(),
-        };
-        snapshot.write(&*self.book.disk)?;
+        self.state_before(link).write(&*self.book.disk)?;
         self.keeper.snapshot_at = Some(now.monotonic_ns);
         self.keeper.snapshot_written = self.wal.written();
-        self.keeper.snapshots.push(seq);
+        self.keeper.snapshots.insert(seq);
         self.drop_old_snapshots()
     }
 
-    fn drop_old_snapshots(&mut self) -> Result<(), Error> {
-        let excess = self.keeper.snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
-        for seq in self.keeper.snapshots.drain(..excess) {
-            self.book.disk.remove(&names::snapshot(seq))?;
+    /// The state before the frame of this link: what readers see now.
+    fn state_before(&self, link: Link) -> Snapshot {
+        let states = self.book.all().into_iter().map(|tenant| TenantState::of(&tenant));
+        Snapshot {
+            store: self.options.store.clone(),
+            shard: self.options.shard,
+            seq: link.seq.saturating_sub(1),
+            hash: link.previous,
+            tenants: states.filter(|state| state.size > 0).collect(),
         }
-        if excess > 0 {
+    }
+
+    /// Keeps the state in which the frame of this link begins a log file, to be written in time.
+    pub(crate) fn note_boundary(&mut self, link: Link) {
+        if link.seq > 0 && !self.keeper.has_boundary(link.seq) {
+            let state = self.state_before(link);
+            self.keeper.boundaries.push(state);
+        }
+    }
+
+    /// Writes the snapshots that log files begin with.
+    pub(crate) fn write_boundaries(&mut self) -> Result<(), Error> {
+        while let Some(state) = self.keeper.boundaries.first() {
+            if self.keeper.is_boundary(state.seq) {
+                state.write(&*self.book.disk)?;
+                self.keeper.snapshots.insert(state.seq);
+            }
+            self.keeper.boundaries.remove(0);
+        }
+        Ok(())
+    }
+
+    /// Removes the snapshots that no log file begins with, the newest apart.
+    pub(crate) fn drop_old_snapshots(&mut self) -> Result<(), Error> {
+        let keeper = &mut self.keeper;
+        let others = keeper.snapshots.iter().rev().filter(|seq| !keeper.is_boundary(**seq));
+        let old: Vec<_> = others.skip(SNAPSHOTS_KEPT).copied().collect();
+        for seq in &old {
+            self.book.disk.remove(&names::snapshot(*seq))?;
+            keeper.snapshots.remove(seq);
+        }
+        if !old.is_empty() {
             self.book.disk.sync_dir(STATE)?;
         }
-        assert!(self.keeper.snapshots.len() <= SNAPSHOTS_KEPT, "snapshots are bounded");
+        let most = keeper.files.len() + SNAPSHOTS_KEPT;
+        assert!(keeper.snapshots.len() <= most, "snapshots are bounded");
         Ok(())
+    }
+
+    /// Takes note of a log file that was begun with frame `first_seq`.
+    pub(crate) fn note_file(&mut self, first_seq: u64, bytes: u64) {
+        self.keeper.files.insert(first_seq, bytes);
+        self.count_files();
+    }
+
+    /// Shows how much log there is.
+    pub(crate) fn count_files(&self) {
+        let files = &self.keeper.files;
+        Counts::set(&self.book.counts.wal_files, length_u64(files.len()));
+        Counts::set(&self.book.counts.wal_bytes, files.values().sum());
     }
 }
 
@@ -195,7 +257,7 @@ fn write_pack(disk: &dyn Disk, tenant: &Arc<Tenant>) -> Result<bool, Error> {
         if first + PACK_ENTRIES > view.tree.size() {
             return Ok(false);
         }
-        (first, PackSource::take(&view.tree, first))
+        (first, PackSource::take(&view.tree, first, first + PACK_ENTRIES))
     };
     let source = source.expect("what is in no pack is in memory");
     pack::write(disk, &tenant.id, first, &source)?;
@@ -205,7 +267,33 @@ fn write_pack(disk: &dyn Disk, tenant: &Arc<Tenant>) -> Result<bool, Error> {
     // The pack just written stays in memory too: proofs are asked for while records are new.
     view.tree.forget_below(first);
     assert!(view.packs_end <= view.tree.size(), "packs hold what exists");
+    let has_part = std::mem::take(&mut view.part_end) > first;
+    drop(view);
+    if has_part {
+        // The full pack is durable: the open one that it grew out of says nothing more.
+        disk.remove(&names::part(&tenant.id, first / PACK_ENTRIES))?;
+        disk.sync_dir(PACKS)?;
+    }
     Ok(true)
+}
+
+/// Makes packs, full ones and the open one, cover everything below `end`, which is durable.
+pub(crate) fn pack_to(disk: &dyn Disk, tenant: &Arc<Tenant>, end: u64) -> Result<(), Error> {
+    while write_pack(disk, tenant)? {}
+    let (first, source) = {
+        let view = tenant.view();
+        assert!(end <= view.tree.size(), "packs hold what exists");
+        if end <= view.packed_end() {
+            return Ok(());
+        }
+        (view.packs_end, PackSource::take(&view.tree, view.packs_end, end))
+    };
+    let source = source.expect("what is in no pack is in memory");
+    pack::write(disk, &tenant.id, first, &source)?;
+    let mut view = tenant.view();
+    assert_eq!(view.packs_end, first, "only the writer writes packs");
+    view.part_end = end;
+    Ok(())
 }
 
 #[cfg(test)]

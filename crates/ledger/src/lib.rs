@@ -9,8 +9,9 @@
 //!
 //! ```text
 //! ledger                                    options, the writer's life
-//! append  keep  recover  repair  inspect    turns; packs, checkpoints, snapshots; start; offline
-//! reader  proof  replay                     beside the writer; what the log stands for
+//! append  keep  archive                     turns; packs, checkpoints, snapshots; trimming the log
+//! recover  repair  inspect                  the start; offline
+//! reader  entries  proof  replay  base      beside the writer; what the log stands for
 //! wal  snapshot  pack  checkpoint  section  what lies on disk, file by file
 //! book  view  frame  stream  seen  tree     state in memory; the bytes of a frame
 //! clock  request  names  cursor  error      words and small rules
@@ -25,10 +26,13 @@ pub mod inspect;
 pub mod repair;
 
 mod append;
+mod archive;
+mod base;
 mod book;
 mod checkpoint;
 mod clock;
 mod cursor;
+mod entries;
 mod error;
 mod keep;
 mod ledger;
@@ -49,6 +53,7 @@ mod wal;
 
 pub use checkpoint::SignedCheckpoint;
 pub use clock::{CLOCK_TOLERANCE_NS, ClockFinding};
+pub use entries::Entries;
 pub use error::{Damage, Error, Lost, LostPart, Records};
 pub use ledger::{FRAME_BYTES, Options, StopPlan, Writer};
 pub use reader::{Reader, Scan, Stats};
@@ -59,6 +64,6 @@ pub use request::{
 };
 pub use section::{Section, Stored};
 pub use seen::IDS_MAX;
-pub use stream::{DeclaredGap, STREAMS_MAX, StreamFacts};
+pub use stream::{DeclaredGap, STREAMS_MAX, SeqPlace, StreamFacts};
 pub use view::Head;
 pub use wal::WAL_FILE_BYTES;

@@ -3,7 +3,7 @@
 //! ```text
 //! ledger/wal/<first shard seq, 20 digits>.log     ledger/acked     ledger/spare-<n, 20 digits>
 //! ledger/state/<shard seq, 20 digits>.snap
-//! ledger/packs/<tenant>.<number, 10 digits>.pack
+//! ledger/packs/<tenant>.<number, 10 digits>.pack   .part: the open one
 //! ledger/checkpoint/<tenant>
 //! *.tmp                                           unfinished; removed at the next start
 //! ```
@@ -48,6 +48,11 @@ pub(crate) fn parse_wal(name: &str) -> Option<u64> {
     number(name.strip_suffix(".log")?, 20)
 }
 
+/// The number of the first frame of a log file, from its path.
+pub(crate) fn seq_of(path: &str) -> Option<u64> {
+    parse_wal(path.strip_prefix(WAL)?.strip_prefix('/')?)
+}
+
 /// A zero-filled file in reserve.
 pub(crate) fn spare(number: u64) -> String {
     format!("{LEDGER}/spare-{number:020}")
@@ -73,9 +78,23 @@ pub(crate) fn pack(tenant: &TenantId, number: u64) -> String {
     format!("{PACKS}/{tenant}.{number:010}.pack")
 }
 
-/// Tenant and number of a pack, from its name without the folder.
+/// A tenant's open pack of this number.
+pub(crate) fn part(tenant: &TenantId, number: u64) -> String {
+    format!("{PACKS}/{tenant}.{number:010}.part")
+}
+
+/// Tenant and number of a full pack, from its name without the folder.
 pub(crate) fn parse_pack(name: &str) -> Option<(TenantId, u64)> {
-    let (tenant, place) = name.strip_suffix(".pack")?.split_once('.')?;
+    parse_place(name.strip_suffix(".pack")?)
+}
+
+/// Tenant and number of an open pack, from its name without the folder.
+pub(crate) fn parse_part(name: &str) -> Option<(TenantId, u64)> {
+    parse_place(name.strip_suffix(".part")?)
+}
+
+fn parse_place(name: &str) -> Option<(TenantId, u64)> {
+    let (tenant, place) = name.split_once('.')?;
     let place = number(place, 10).filter(|place| *place <= PACK_NUMBER_MAX)?;
     Some((TenantId::parse(tenant).ok()?, place))
 }
@@ -96,7 +115,7 @@ pub(crate) fn is_known(folder: &str, name: &str) -> bool {
         LEDGER => name == "acked" || parse_spare(name).is_some(),
         WAL => parse_wal(name).is_some(),
         STATE => parse_snapshot(name).is_some(),
-        PACKS => parse_pack(name).is_some(),
+        PACKS => parse_pack(name).is_some() || parse_part(name).is_some(),
         CHECKPOINT => parse_checkpoint(name).is_some(),
         _ => false,
     }

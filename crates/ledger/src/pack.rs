@@ -1,4 +1,5 @@
-//! Packs: 65,536 entries of one tenant in one compressed file, with 256 level-8 hashes in front.
+//! Packs: 65,536 entries of one tenant in one compressed file, with 256 level-8 hashes in front;
+//! and the open pack, which holds fewer and is written anew as it grows.
 //!
 //! ```text
 //! offset size  field
@@ -7,17 +8,17 @@
 //!     10    2  zero
 //!     12    4  length of the header, its CRC included
 //!     16    8  first index (a multiple of 65,536)
-//!     24    4  count (65,536)
+//!     24    4  count: 65,536; fewer in an open pack
 //!     28    4  length of the body
 //!     32    4  CRC32C of the body
 //!     36    -  tenant: u8 length, bytes
-//!      -    8192  256 hashes: node i covers entries [256 i, 256 i + 256) of the pack
+//!      -    -  a hash for each 256 entries, and for the rest of an open pack: `MTH` over them
 //!      -    4  CRC32C of all before
-//!      -    -  body: one zstd frame of the 65,536 entries, 42 bytes each
+//!      -    -  body: one zstd frame of the entries, 42 bytes each
 //! ```
 //!
-//! It promises that what it reads hashes to the nodes in the header, entry by entry. It refuses
-//! packs of any other size: the open pack comes with the archive.
+//! It promises that what it reads hashes to the nodes in the header, entry by entry. It refuses a
+//! full pack under an open one's name, and the other way.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,11 +37,14 @@ use crate::tree::{KEPT_LEVEL, PACK_ENTRIES, Tree};
 const MAGIC: [u8; 8] = *b"\x89IDLPCK\n";
 const VERSION: u16 = 1;
 const FIXED_BYTES: usize = 36;
-const NODES: u64 = 256;
+/// Entries under one hash of the header.
+const GROUP: usize = 256;
 /// Bytes of a pack's entries, unpacked.
 const ENTRIES_BYTES: usize = 65_536 * ENTRY_BYTES;
 /// No pack file is longer: entries that do not compress at all, the header, and room.
 pub(crate) const PACK_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes that hold any pack's header.
+const PACK_HEADER_BYTES_MAX: usize = 12 * 1024;
 /// Entries compress by their constant bytes alone; more effort buys nothing.
 const LEVEL: i32 = 1;
 /// Packs kept unpacked for proofs of old records (2.75 MB each).
@@ -51,30 +55,37 @@ const CACHED_MAX: usize = 4;
 pub(crate) struct PackHead {
     pub(crate) tenant: TenantId,
     pub(crate) first: u64,
-    /// Level-8 hashes, in order.
+    pub(crate) count: u64,
+    /// Level-8 hashes, in order; the last of an open pack may stand for fewer entries.
     pub(crate) nodes: Vec<Hash>,
     body_bytes: u32,
     body_crc: u32,
     header_bytes: usize,
 }
 
-/// Writes the pack that begins at `first` and reads it back. The tree must hold its entries.
+/// Writes the pack that begins at `first`, full or open, and reads it back.
 pub(crate) fn write(
     disk: &dyn Disk,
     tenant: &TenantId,
     first: u64,
-    tree: &PackSource,
+    source: &PackSource,
 ) -> Result<(), Error> {
-    let path = names::pack(tenant, first / PACK_ENTRIES);
-    let bytes = encode(tenant, first, tree)?;
+    let path = path(tenant, first, source.count());
+    let bytes = encode(tenant, first, source)?;
     disk::replace(disk, &path, &bytes)?;
     // The entries were hashed when they were appended; here only the file is in question.
     let stored = disk::read(disk, &path, PACK_BYTES_MAX)?;
     assert!(stored == bytes, "what is read back is what was written");
     let unpacked = unpack(&stored).map(|(head, entries)| (head.nodes, entries));
-    let expected = Ok((tree.nodes.clone(), tree.entries.clone()));
+    let expected = Ok((source.nodes.clone(), source.entries.clone()));
     assert!(unpacked == expected, "what is read back is what was written");
     Ok(())
+}
+
+/// The file of a pack that begins at `first` and holds `count` entries.
+fn path(tenant: &TenantId, first: u64, count: u64) -> String {
+    let number = first / PACK_ENTRIES;
+    if count == PACK_ENTRIES { names::pack(tenant, number) } else { names::part(tenant, number) }
 }
 
 /// What a pack is made of, taken from a tree under its lock.
@@ -85,35 +96,47 @@ pub(crate) struct PackSource {
 }
 
 impl PackSource {
-    /// The full pack that begins at `first`, if the tree holds it.
-    pub(crate) fn take(tree: &Tree, first: u64) -> Option<Self> {
+    /// The entries `first..end` of one pack, if the tree holds them.
+    pub(crate) fn take(tree: &Tree, first: u64, end: u64) -> Option<Self> {
         assert!(first.is_multiple_of(PACK_ENTRIES), "packs begin at multiples of their size");
-        let entries = tree.entries(first, first + PACK_ENTRIES)?.to_vec();
-        let node = |place| Node { level: KEPT_LEVEL, index: (first >> KEPT_LEVEL) + place };
-        let nodes = (0..NODES).map(|place| tree.get(node(place))).collect::<Option<Vec<_>>>()?;
+        assert!(first < end && end <= first + PACK_ENTRIES, "a pack holds something, and no more");
+        let entries = tree.entries(first, end)?.to_vec();
+        let place = |group: usize| (first >> KEPT_LEVEL) + length_u64(group);
+        let node = |(group, entries): (usize, &[u8])| {
+            let whole = entries.len() == GROUP * ENTRY_BYTES;
+            let held = tree.get(Node { level: KEPT_LEVEL, index: place(group) });
+            if whole { held } else { Some(root(entries)) }
+        };
+        let groups = entries.chunks(GROUP * ENTRY_BYTES).enumerate();
+        let nodes = groups.map(node).collect::<Option<Vec<_>>>()?;
         Some(Self { entries, nodes })
+    }
+
+    /// How many entries there are.
+    fn count(&self) -> u64 {
+        length_u64(self.entries.len() / ENTRY_BYTES)
     }
 }
 
 /// A pack's bytes.
-fn encode(tenant: &TenantId, first: u64, tree: &PackSource) -> Result<Vec<u8>, Error> {
-    assert_eq!(tree.entries.len(), ENTRIES_BYTES, "a pack is full");
-    assert_eq!(length_u64(tree.nodes.len()), NODES, "a hash for each 256 entries");
-    let body = zstd::bulk::compress(&tree.entries, LEVEL).map_err(|error| {
-        Error::damaged(&names::pack(tenant, first / PACK_ENTRIES), 0, error.to_string())
+fn encode(tenant: &TenantId, first: u64, source: &PackSource) -> Result<Vec<u8>, Error> {
+    let groups = source.entries.len().div_ceil(GROUP * ENTRY_BYTES);
+    assert_eq!(source.nodes.len(), groups, "a hash for each 256 entries");
+    let body = zstd::bulk::compress(&source.entries, LEVEL).map_err(|error| {
+        Error::damaged(&path(tenant, first, source.count()), 0, error.to_string())
     })?;
-    let header = FIXED_BYTES + 1 + tenant.as_str().len() + tree.nodes.len() * 32 + 4;
+    let header = FIXED_BYTES + 1 + tenant.as_str().len() + source.nodes.len() * 32 + 4;
     let mut out = Vec::with_capacity(header + body.len());
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&[0; 2]);
     out.extend_from_slice(&length_u32(header).to_be_bytes());
     out.extend_from_slice(&first.to_be_bytes());
-    out.extend_from_slice(&length_u32(tree.entries.len() / ENTRY_BYTES).to_be_bytes());
+    out.extend_from_slice(&length_u32(source.entries.len() / ENTRY_BYTES).to_be_bytes());
     out.extend_from_slice(&length_u32(body.len()).to_be_bytes());
     out.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
     put_text(&mut out, tenant.as_str());
-    for node in &tree.nodes {
+    for node in &source.nodes {
         out.extend_from_slice(&node.0);
     }
     put_crc(&mut out, 0);
@@ -131,24 +154,25 @@ pub(crate) fn decode_head(bytes: &[u8]) -> Result<PackHead, Short> {
     let (first, count) = (cursor.u64()?, cursor.u32()?);
     let (body_bytes, body_crc) = (cursor.u32()?, cursor.u32()?);
     let tenant = TenantId::parse(cursor.text()?).map_err(|_| Short)?;
-    let mut nodes = Vec::with_capacity(256);
-    for _ in 0..NODES {
+    let count = u64::from(count);
+    let placed = first.is_multiple_of(PACK_ENTRIES) && (1..=PACK_ENTRIES).contains(&count);
+    let mut nodes = Vec::with_capacity(GROUP);
+    for _ in 0..count.div_ceil(length_u64(GROUP)).min(length_u64(GROUP)) {
         nodes.push(Hash(cursor.array()?));
     }
     cursor.end()?;
-    let placed = first.is_multiple_of(PACK_ENTRIES) && u64::from(count) == PACK_ENTRIES;
     let known = magic == MAGIC && version == VERSION && zero == 0;
     if !(known && placed) {
         return Err(Short);
     }
-    Ok(PackHead { tenant, first, nodes, body_bytes, body_crc, header_bytes })
+    Ok(PackHead { tenant, first, count, nodes, body_bytes, body_crc, header_bytes })
 }
 
 /// Reads a whole pack: every byte and every hash is checked.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(PackHead, Vec<u8>), Short> {
     let (head, entries) = unpack(bytes)?;
-    for (node, group) in head.nodes.iter().zip(entries.chunks(256 * ENTRY_BYTES)) {
-        if subtree(group, KEPT_LEVEL, 0) != Some(*node) {
+    for (node, group) in head.nodes.iter().zip(entries.chunks(GROUP * ENTRY_BYTES)) {
+        if root(group) != *node {
             return Err(Short);
         }
     }
@@ -164,23 +188,73 @@ fn unpack(bytes: &[u8]) -> Result<(PackHead, Vec<u8>), Short> {
         return Err(Short);
     }
     let entries = zstd::bulk::decompress(body, ENTRIES_BYTES).map_err(|_| Short)?;
-    if entries.len() != ENTRIES_BYTES {
+    if length_u64(entries.len() / ENTRY_BYTES) != head.count || entries.len() % ENTRY_BYTES != 0 {
         return Err(Short);
     }
     Ok((head, entries))
 }
 
-/// Reads a tenant's pack that begins at `first`.
+/// Reads a tenant's full pack that begins at `first`.
 pub(crate) fn read(
     disk: &dyn Disk,
     tenant: &TenantId,
     first: u64,
 ) -> Result<(PackHead, Vec<u8>), Error> {
+    let (head, entries) = read_at(disk, tenant, first, names::pack)?;
+    if head.count != PACK_ENTRIES {
+        let damage = Damage::new(&names::pack(tenant, first / PACK_ENTRIES), 0, "not a full pack");
+        return Err(damage.of(tenant, first, first + PACK_ENTRIES).into());
+    }
+    Ok((head, entries))
+}
+
+/// Reads only the header of a tenant's full pack that begins at `first`.
+pub(crate) fn read_head(disk: &dyn Disk, tenant: &TenantId, first: u64) -> Result<PackHead, Error> {
     let path = names::pack(tenant, first / PACK_ENTRIES);
     let damaged = |what: &str| -> Error {
         Damage::new(&path, 0, what).of(tenant, first, first + PACK_ENTRIES).into()
     };
-    let bytes = disk::read(disk, &path, PACK_BYTES_MAX)?;
+    let mut bytes = vec![0; PACK_HEADER_BYTES_MAX];
+    let length = match disk.read_at(&path, 0, &mut bytes) {
+        Err(error) if error.is_not_found() => return Err(damaged("a pack is missing")),
+        other => other?,
+    };
+    let head = decode_head(bytes.get(..length).unwrap_or_default());
+    let head = head.map_err(|Short| damaged("not a good pack header"))?;
+    let same = head.tenant == *tenant && head.first == first && head.count == PACK_ENTRIES;
+    if same { Ok(head) } else { Err(damaged("another pack's content")) }
+}
+
+/// Reads a tenant's open pack that begins at `first`.
+pub(crate) fn read_part(
+    disk: &dyn Disk,
+    tenant: &TenantId,
+    first: u64,
+) -> Result<(PackHead, Vec<u8>), Error> {
+    let (head, entries) = read_at(disk, tenant, first, names::part)?;
+    if head.count == PACK_ENTRIES {
+        let damage = Damage::new(&names::part(tenant, first / PACK_ENTRIES), 0, "not an open pack");
+        return Err(damage.of(tenant, first, first + PACK_ENTRIES).into());
+    }
+    Ok((head, entries))
+}
+
+fn read_at(
+    disk: &dyn Disk,
+    tenant: &TenantId,
+    first: u64,
+    name: fn(&TenantId, u64) -> String,
+) -> Result<(PackHead, Vec<u8>), Error> {
+    let path = name(tenant, first / PACK_ENTRIES);
+    let damaged = |what: &str| -> Error {
+        Damage::new(&path, 0, what).of(tenant, first, first + PACK_ENTRIES).into()
+    };
+    let bytes = match disk::read(disk, &path, PACK_BYTES_MAX) {
+        Err(error) if error.kind == std::io::ErrorKind::FileTooLarge => {
+            return Err(damaged("larger than a pack can be"));
+        }
+        other => other?,
+    };
     let (head, entries) = decode(&bytes).map_err(|Short| damaged("not a good pack"))?;
     if head.tenant != *tenant || head.first != first {
         return Err(damaged("another pack's content"));
@@ -188,13 +262,11 @@ pub(crate) fn read(
     Ok((head, entries))
 }
 
-/// The hash of the complete subtree of `level` that begins at entry `from` of `entries`.
-fn subtree(entries: &[u8], level: u8, from: usize) -> Option<Hash> {
-    let (entries, _) = entries.as_chunks::<ENTRY_BYTES>();
-    let leaves = entries.get(from..from + (1 << level))?;
+/// `MTH` over entries that lie one behind the other.
+fn root(entries: &[u8]) -> Hash {
     let mut range = CompactRange::new();
-    range.extend(leaves.iter().map(|entry| leaf_hash(entry)));
-    Some(range.root())
+    range.extend(entries.chunks(ENTRY_BYTES).map(leaf_hash));
+    range.root()
 }
 
 /// The last packs that were read, unpacked.
@@ -261,7 +333,8 @@ impl PackCache {
         let first_leaf = node.index << node.level;
         let end = first_leaf + (1 << node.level);
         let entries = self.entries(disk, tenant, first_leaf..end)?;
-        Ok(subtree(&entries, node.level, 0).expect("as many entries as the node covers"))
+        assert_eq!(entries.len(), ENTRY_BYTES << node.level, "as many entries as the node covers");
+        Ok(root(&entries))
     }
 }
 

@@ -11,6 +11,7 @@ use tlog::tile::{TilePath, append_entry};
 use tlog::{Index, TreeSize};
 
 use crate::book::Book;
+use crate::entries;
 use crate::error::Error;
 use crate::view::Tenant;
 
@@ -74,18 +75,14 @@ pub(crate) fn tile(book: &Book, tenant: &Tenant, path: TilePath) -> Result<Optio
         }
         TilePath::Entries { index, width } => {
             let first = index * 256;
-            entries(book, tenant, first..first + u64::from(width)).map(Some)
+            bundle(book, tenant, first..first + u64::from(width)).map(Some)
         }
     }
 }
 
 /// Entries of one bundle, each behind its length.
-fn entries(book: &Book, tenant: &Tenant, range: std::ops::Range<u64>) -> Result<Vec<u8>, Error> {
-    let held = tenant.view().tree.entries(range.start, range.end).map(<[u8]>::to_vec);
-    let bytes = match held {
-        Some(bytes) => bytes,
-        None => book.packs.entries(&*book.disk, &tenant.id, range)?,
-    };
+fn bundle(book: &Book, tenant: &Tenant, range: std::ops::Range<u64>) -> Result<Vec<u8>, Error> {
+    let bytes = entries::bytes(book, tenant, range)?;
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / ENTRY_BYTES * 2);
     for entry in bytes.chunks(ENTRY_BYTES) {
         append_entry(&mut out, entry).expect("an entry has 42 bytes");

@@ -19,8 +19,8 @@ use crate::error::{Error, Lost};
 use crate::proof;
 use crate::request::{KeyBlob, StreamId};
 use crate::section::{self, Section, Stored};
-use crate::stream::StreamFacts;
-use crate::view::{Head, Tenant};
+use crate::stream::{SeqPlace, StreamFacts};
+use crate::view::{Head, HeldKey, SectionRef, Tenant};
 use crate::wal::spare::SPARES_READY;
 
 /// A view of the ledger for everybody but the writer.
@@ -46,6 +46,10 @@ pub struct Stats {
     pub streams: u64,
     /// Spares ready.
     pub spares: u64,
+    /// Files of the log.
+    pub wal_files: u64,
+    /// Their bytes.
+    pub wal_bytes: u64,
     /// Packs, snapshots or checkpoints put off because the disk is full.
     pub keep_refused: u64,
     /// 1 after a disk fault: nothing will be written any more.
@@ -134,17 +138,26 @@ impl Reader {
         }
     }
 
+    /// The first record that the log still holds; the size if it holds none.
+    #[must_use]
+    pub fn first_kept(&self, tenant: &TenantId) -> Index {
+        self.book.find(tenant).map_or(Index(0), |tenant| Index(tenant.view().first_kept()))
+    }
+
     /// The whole section that holds a record; `None` past the end.
     ///
     /// # Errors
-    /// `Lost` if its payload is damaged, `Damaged`, `Disk`.
+    /// `Archived` below the log, `Lost` if its payload is damaged, `Damaged`, `Disk`.
     pub fn section(&self, tenant: &TenantId, index: Index) -> Result<Option<Arc<Section>>, Error> {
-        if let Some(section) = self.book.sections.find(tenant, index) {
+        let Some(tenant) = self.book.find(tenant) else { return Ok(None) };
+        if tenant.is_archived(index.0) {
+            return Err(tenant.archived());
+        }
+        if let Some(section) = self.book.sections.find(&tenant.id, index) {
             return Ok(Some(section));
         }
-        let Some(tenant) = self.book.find(tenant) else { return Ok(None) };
         let Some(place) = tenant.view().section_of(index).cloned() else { return Ok(None) };
-        let section = Arc::new(section::read(&*self.book.disk, &tenant.id, &place)?);
+        let section = Arc::new(self.read(&tenant, &place)?);
         assert!(section.first() <= index && index < section.end(), "the right section");
         self.book.sections.keep(&tenant.id, &section);
         Ok(Some(section))
@@ -161,11 +174,27 @@ impl Reader {
     }
 
     /// The sections from the one that holds `from` on, up to the size at this moment. A lost range
-    /// is an `Err(Error::Lost)` in its place, and the scan goes on behind it.
+    /// is an `Err(Error::Lost)` in its place, and the scan goes on behind it. A record that is no
+    /// longer in the log is an `Err(Error::Archived)`, and the scan goes on with the first that is.
     #[must_use]
     pub fn scan(&self, tenant: &TenantId, from: Index) -> Scan {
         let end = Index(self.head(tenant).size.0);
         Scan { reader: self.clone(), tenant: tenant.clone(), next: from, end }
+    }
+
+    /// Tenants of which the oldest log file holds records that are not archived: while they are
+    /// not, the log cannot be trimmed.
+    #[must_use]
+    pub fn holding_back(&self) -> Vec<TenantId> {
+        let oldest = |tenant: &Arc<Tenant>| {
+            let view = tenant.view();
+            let first = view.sections.iter().find(|section| section.end() > view.archived);
+            first.map(|section| (Arc::clone(&section.file), tenant.id.clone()))
+        };
+        let all: Vec<_> = self.book.all().iter().filter_map(oldest).collect();
+        let file = all.iter().map(|(file, _)| Arc::clone(file)).min();
+        let holds = all.into_iter().filter(|(of, _)| Some(of) == file.as_ref());
+        holds.map(|(_, tenant)| tenant).collect()
     }
 
     /// Ranges of the tenant whose payload or keys were damaged when the ledger was opened.
@@ -186,25 +215,26 @@ impl Reader {
         self.book.find(tenant)?.view().streams.next(stream).map(Seq)
     }
 
-    /// The record that a number of a stream became; `None` if it was not stored.
+    /// What is known of a number of a stream.
     #[must_use]
-    pub fn index_of(&self, tenant: &TenantId, stream: &StreamId, seq: Seq) -> Option<Index> {
-        self.book.find(tenant)?.view().streams.index_of(stream, seq.0).map(Index)
+    pub fn index_of(&self, tenant: &TenantId, stream: &StreamId, seq: Seq) -> SeqPlace {
+        let place = |tenant: Arc<Tenant>| tenant.view().streams.place(stream, seq.0);
+        self.book.find(tenant).map_or(SeqPlace::NotStored, place)
     }
 
-    /// A key or salt block that came with the tenant's records.
+    /// A standing key, or a salt block of records that are in the log.
     #[must_use]
     pub fn key(&self, tenant: &TenantId, kind: u8, id: u64) -> Option<Arc<[u8]>> {
-        self.book.find(tenant)?.view().keys.get(&(kind, id)).map(Arc::clone)
+        self.book.find(tenant)?.view().keys.get(&(kind, id)).map(|held| Arc::clone(&held.bytes))
     }
 
-    /// All keys and salt blocks that came with the tenant's records, by kind and id.
+    /// The standing keys, and all salt blocks of records that are in the log, by kind and id.
     #[must_use]
     pub fn keys(&self, tenant: &TenantId) -> Vec<KeyBlob> {
-        let blob = |((kind, id), bytes): (&(u8, u64), &Arc<[u8]>)| KeyBlob {
+        let blob = |((kind, id), held): (&(u8, u64), &HeldKey)| KeyBlob {
             kind: *kind,
             id: *id,
-            bytes: bytes.to_vec(),
+            bytes: held.bytes.to_vec(),
         };
         let all = |tenant: Arc<Tenant>| tenant.view().keys.iter().map(blob).collect();
         self.book.find(tenant).map_or_else(Vec::new, all)
@@ -234,8 +264,19 @@ impl Reader {
             ids: counts.ids.load(Ordering::Relaxed),
             streams: counts.streams.load(Ordering::Relaxed),
             spares: self.book.spares.ready().try_into().unwrap_or(u64::MAX),
+            wal_files: counts.wal_files.load(Ordering::Relaxed),
+            wal_bytes: counts.wal_bytes.load(Ordering::Relaxed),
             keep_refused: counts.keep_refused.load(Ordering::Relaxed),
             poisoned: counts.poisoned.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads a section, which may leave the log while it is read.
+    fn read(&self, tenant: &Tenant, place: &SectionRef) -> Result<Section, Error> {
+        let read = section::read(&*self.book.disk, &tenant.id, place);
+        match read {
+            Err(_) if tenant.is_archived(place.first) => Err(tenant.archived()),
+            other => other,
         }
     }
 
@@ -262,9 +303,13 @@ impl Iterator for Scan {
             return None;
         }
         let tenant = self.reader.book.find(&self.tenant)?;
+        if tenant.is_archived(self.next.0) {
+            self.next = Index(tenant.view().first_kept());
+            return Some(Err(tenant.archived()));
+        }
         let place = tenant.view().section_of(self.next).cloned()?;
         assert!(place.end() > self.next.0, "a scan goes forward");
         self.next = Index(place.end());
-        Some(section::read(&*self.reader.book.disk, &self.tenant, &place).map(Arc::new))
+        Some(self.reader.read(&tenant, &place).map(Arc::new))
     }
 }

@@ -1,8 +1,9 @@
 //! Recovery: from whatever is on disk to a ledger that may be written, in named steps.
 //!
 //! ```text
-//! survey  (reads only)   list files -> walk the log, check the chain, judge the tail -> replay ->
-//!                        compare checkpoints -> refuse damage
+//! survey  (reads only)   list files -> the snapshot that a trimmed log goes on from -> walk the
+//!                        log, check the chain, judge the tail -> replay -> compare checkpoints ->
+//!                        refuse damage
 //! open    (writes)       make folders -> cut the tail -> rewrite and sync the last frame ->
 //!                        owner frame in a new file -> drop unfinished files, quarantine unknown
 //!                        ones -> write packs that are due
@@ -16,11 +17,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use event::ids::{TenantId, Timestamp};
-use tlog::TreeSize;
+use tlog::{Index, TreeSize};
 
 use crate::append::OpenFrame;
+use crate::base::Base;
 use crate::book::{Book, Counts};
-use crate::checkpoint;
 use crate::clock::{Clock, ClockFinding};
 use crate::cursor::length_u64;
 use crate::disk::{self, Disk};
@@ -28,8 +29,7 @@ use crate::error::{Damage, Error, Lost};
 use crate::frame::{self, EMPTY_FRAME_BYTES, FrameKind, Link};
 use crate::keep::{Keeper, write_packs};
 use crate::ledger::{Options, StopPlan, Writer, WriterState, stop_plan};
-use crate::names::{self, FOLDERS, LEDGER, UNFINISHED, WAL};
-use crate::proof;
+use crate::names::{self, FOLDERS, LEDGER, PACKS, UNFINISHED, WAL};
 use crate::reader::Reader;
 use crate::replay::Replay;
 use crate::request::Now;
@@ -39,9 +39,12 @@ use crate::wal::acked::{self, Acked, Slot};
 use crate::wal::walk::{Beside, LastFrame, Walked, walk};
 use crate::wal::{Spare, Spares, Wal};
 
+pub(crate) use compare::{compare_checkpoint, compare_checkpoints};
 use files::zeroed;
 pub(crate) use files::{Files, first_byte, quarantine_file};
 
+mod archived;
+mod compare;
 mod files;
 
 /// What recovery found, before anything was written.
@@ -56,6 +59,8 @@ pub struct Survey {
     spoiled: Vec<String>,
     book: Arc<Book>,
     seen: crate::seen::Seen,
+    /// States at the beginnings of log files of which there is no snapshot.
+    boundaries: Vec<snapshot::Snapshot>,
     streams: usize,
     sections: u64,
     lost: Vec<Lost>,
@@ -108,10 +113,17 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
     let snapshots = load_snapshots(&*disk, &files.snapshots)?;
     let packs = files.packs.clone();
     let mut replay = Replay::new(&*disk, options.ids_max, snapshots, packs);
-    let mut walked = walk(&*disk, slot, Beside::Nothing, &mut |at, frame| replay.frame(at, frame))?;
+    replay.capture_boundaries();
+    let base = Base::find(&*disk)?;
+    let damages = replay.begin(&base)?;
+    let from = (base.start(), Beside::Nothing);
+    let mut walked = walk(&*disk, slot, from, &mut |at, frame| replay.frame(at, frame))?;
     check_owner(&replay, &options)?;
+    // Without what the log goes on from nothing else can be said for sure: it is named first.
+    walked.damages.splice(0..0, damages);
+    walked.damages.extend(replay.follow_parts(&files.parts, Beside::Nothing)?);
     walked.damages.extend(leftovers(&replay, &files, walked.next_seq()));
-    let Replay { tenants, seen, lost, streams, sections, .. } = replay;
+    let Replay { tenants, seen, lost, boundaries, streams, sections, .. } = replay;
     for loss in &lost {
         if let Some(tenant) = tenants.get(&loss.records.tenant) {
             tenant.view().lost.push(loss.clone());
@@ -135,6 +147,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
         spoiled,
         book,
         seen,
+        boundaries,
         streams,
         sections,
         lost,
@@ -176,6 +189,16 @@ impl Survey {
         &self.lost
     }
 
+    /// Checks the archive's watermarks against what was found: every record is in the log or
+    /// archived, and packs hold the entries of all that is archived. A tenant that is not named has
+    /// nothing archived.
+    ///
+    /// # Errors
+    /// `Damaged`, naming the tenant and the records.
+    pub fn check_archived(&self, watermarks: &[(TenantId, Index)]) -> Result<(), Error> {
+        archived::check(&self.book, watermarks)
+    }
+
     /// A reader of what was found; it stays good when the ledger is opened.
     #[must_use]
     pub fn reader(&self) -> Reader {
@@ -195,6 +218,7 @@ impl Survey {
         self.drop_unfinished()?;
         let quarantined = self.quarantine()?;
         write_packs(&self.book)?;
+        self.drop_outgrown_parts()?;
         Ok(self.into_parts(wal, quarantined, now))
     }
 
@@ -292,6 +316,20 @@ impl Survey {
         Ok(())
     }
 
+    /// Removes open packs of which the full one exists.
+    fn drop_outgrown_parts(&self) -> Result<(), Error> {
+        let mut dropped = false;
+        for (tenant, number) in &self.files.parts {
+            let path = names::part(tenant, *number);
+            let packs_end = self.book.find(tenant).map_or(0, |tenant| tenant.view().packs_end);
+            if number * PACK_ENTRIES < packs_end && disk::exists(&*self.disk, &path)? {
+                self.disk.remove(&path)?;
+                dropped = true;
+            }
+        }
+        if dropped { Ok(self.disk.sync_dir(PACKS)?) } else { Ok(()) }
+    }
+
     /// Moves files that this crate did not write out of the way, and spares that are not zero.
     fn quarantine(&self) -> Result<Vec<String>, Error> {
         let all: Vec<_> = self.files.unknown.iter().chain(&self.spoiled).cloned().collect();
@@ -313,11 +351,15 @@ impl Survey {
             (last.max(head.received_at), records + head.size.0)
         });
         let clock = Clock::new(last);
+        let link = self.next_link();
+        let files = self.walked.files.iter().map(|(file, bytes)| (file.first_seq, *bytes));
+        let mut files: BTreeMap<u64, u64> = files.collect();
+        files.insert(link.seq, wal.file_bytes());
         let recovered = Recovered {
             created: self.is_new(),
             records,
             sections: self.sections,
-            wal_files: self.walked.files,
+            wal_files: self.walked.files.len(),
             cut_bytes: self.walked.tails.iter().map(|tail| tail.to - tail.from).sum(),
             clean_stop: self.ends_in_stop(),
             lost: self.lost,
@@ -327,7 +369,7 @@ impl Survey {
         Counts::set(&self.book.counts.ids, length_u64(self.seen.len()));
         Counts::set(&self.book.counts.streams, length_u64(self.streams));
         let reader = Reader { book: Arc::clone(&self.book) };
-        let writer = Writer {
+        let mut writer = Writer {
             book: self.book,
             options: self.options,
             wal,
@@ -336,9 +378,11 @@ impl Survey {
             heads: HashMap::new(),
             streams: self.streams,
             frame: OpenFrame::default(),
-            keeper: Keeper::new(self.checkpoints, self.files.snapshots),
+            keeper: Keeper::new(self.checkpoints, &self.files.snapshots, self.boundaries, files),
             state: WriterState::Open,
         };
+        writer.note_boundary(link);
+        writer.count_files();
         (writer, reader, recovered)
     }
 }
@@ -415,50 +459,6 @@ pub(crate) fn leftovers(replay: &Replay<'_>, files: &Files, next_seq: u64) -> Ve
         }
     }
     damages
-}
-
-/// No stored checkpoint may be larger than the tree, or differ from it at its size.
-pub(crate) fn compare_checkpoints(
-    book: &Book,
-    tenants: &[TenantId],
-) -> Result<HashMap<TenantId, TreeSize>, Error> {
-    let mut sizes = HashMap::new();
-    for tenant in tenants {
-        let (stored, _) = checkpoint::load(&*book.disk, tenant)?;
-        if let Some(damage) = compare_checkpoint(book, tenant, &stored)? {
-            return Err(damage.into());
-        }
-        sizes.insert(tenant.clone(), stored.size);
-    }
-    Ok(sizes)
-}
-
-/// What is wrong with a stored checkpoint, seen from the recovered tree.
-pub(crate) fn compare_checkpoint(
-    book: &Book,
-    tenant: &TenantId,
-    stored: &tlog::checkpoint::Checkpoint,
-) -> Result<Option<Damage>, Error> {
-    let path = names::checkpoint(tenant);
-    let shared = book.find(tenant);
-    let size = shared.as_ref().map_or(TreeSize(0), |tenant| tenant.view().head().size);
-    if stored.origin != tenant.origin(&book.store) {
-        return Ok(Some(Damage::new(&path, 0, "a checkpoint of another ledger")));
-    }
-    // INVARIANT (I4): a checkpoint that was ever given out is consistent with every later tree.
-    if stored.size > size {
-        let damage = Damage::new(&path, 0, "a checkpoint of more records than the log has");
-        return Ok(Some(damage.of(tenant, size.0, stored.size.0)));
-    }
-    let root = match shared {
-        Some(shared) => proof::root(book, &shared, stored.size)?,
-        None => tlog::hash::EMPTY_ROOT,
-    };
-    if root != stored.root {
-        let damage = Damage::new(&path, 0, "a checkpoint of another tree than the log leads to");
-        return Ok(Some(damage.of(tenant, 0, stored.size.0)));
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 //! payload, keys         left as they are: a recorded loss
 //! both header copies    below the packs' end rebuilt (`repair/rebuild.rs`); above it refused
 //! acked slot            rewritten, if the log ends in a clean stop
-//! packs                 missing or damaged ones written anew from the log
-//! snapshots             a damaged one goes to quarantine: the log leads to the same state
+//! packs                 missing or damaged ones written anew from the log, as far as it reaches
+//! snapshots             a damaged one goes to quarantine: the log leads to the same state; the one
+//!                       that a trimmed log goes on from is refused
 //! checkpoints           one that cannot be read goes to quarantine
 //! ```
 //!
@@ -16,13 +17,14 @@
 //! log is the log that was written. It refuses everything else with `Damaged`, naming the place.
 //! What a record is it does not know: the caller's closure says what a payload's facts are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use event::entry::{ENTRY_BYTES, Entry};
 use event::ids::{EventId, TenantId};
 use tlog::hash::Hash;
 
+use crate::base::Base;
 use crate::book::Book;
 use crate::checkpoint;
 use crate::cursor::length_u64;
@@ -30,7 +32,7 @@ use crate::disk::{self, Disk};
 use crate::error::{Damage, Error, Lost};
 use crate::frame::area::{self, decode_keys, split, unpack};
 use crate::frame::{AreaKind, Body, Flaw, Frame, FrameKind, SectionView, second_copy};
-use crate::keep::write_packs;
+use crate::keep::{pack_to, write_packs};
 use crate::ledger::Options;
 use crate::names::{self, CHECKPOINT, PACKS, STATE};
 use crate::pack;
@@ -86,6 +88,10 @@ pub(crate) struct Mend {
 /// `Damaged` with the first place that cannot be mended; what could be is mended all the same.
 pub fn wal(disk: &Arc<dyn Disk>, facts_of: FactsOf<'_>) -> Result<Repairs, Error> {
     let mut repairs = Repairs::default();
+    if let Base::Missing(damage) = Base::find(&**disk)? {
+        // What a trimmed log goes on from stands nowhere else.
+        return Err(damage.into());
+    }
     quarantine_bad_snapshots(&**disk, &mut repairs)?;
     quarantine_bad_checkpoints(&**disk, &mut repairs)?;
     mend_areas(&**disk, facts_of, &mut repairs)?;
@@ -103,9 +109,9 @@ fn confirm(disk: &Arc<dyn Disk>) -> Result<(), Error> {
     let files = Files::list(&**disk)?;
     let snapshots = load_snapshots(&**disk, &files.snapshots)?;
     let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
-    let slot = acked::load(&**disk)?;
-    let walked = walk(&**disk, slot, Beside::Nothing, &mut |at, frame| replay.frame(at, frame))?;
-    let left = walked.damages.iter().cloned().chain(leftovers(&replay, &files, walked.next_seq()));
+    let (mut left, next_seq) = follow(&**disk, &mut replay)?;
+    left.extend(replay.follow_parts(&files.parts, Beside::Nothing)?);
+    left.extend(leftovers(&replay, &files, next_seq));
     if let Some(damage) = left.into_iter().next() {
         return Err(damage.into());
     }
@@ -115,10 +121,22 @@ fn confirm(disk: &Arc<dyn Disk>) -> Result<(), Error> {
     compare_checkpoints(&book, &files.checkpoints).map(|_| ())
 }
 
+/// Replays the log; answers what is wrong with it, and the number of the next frame.
+fn follow(disk: &dyn Disk, replay: &mut Replay<'_>) -> Result<(Vec<Damage>, u64), Error> {
+    let base = Base::find(disk)?;
+    let mut damages = replay.begin(&base)?;
+    let slot = acked::load(disk)?;
+    let from = (base.start(), Beside::Nothing);
+    let walked = walk(disk, slot, from, &mut |at, frame| replay.frame(at, frame))?;
+    damages.extend(walked.damages.iter().cloned());
+    Ok((damages, walked.next_seq()))
+}
+
 /// Walks the log without following tenants.
 fn look(disk: &dyn Disk, visit: &mut dyn FnMut(At<'_>, &Frame<'_>)) -> Result<Walked, Error> {
     let slot = acked::load(disk)?;
-    walk(disk, slot, Beside::Nothing, &mut |at, frame| {
+    let start = Base::find(disk)?.start();
+    walk(disk, slot, (start, Beside::Nothing), &mut |at, frame| {
         visit(at, frame);
         Ok(Vec::new())
     })
@@ -283,7 +301,8 @@ fn pack_entries(
     let mut at = range.start;
     while at < range.end {
         let first = at / PACK_ENTRIES * PACK_ENTRIES;
-        let (_, bytes) = pack::read(disk, tenant, first).ok()?;
+        let full = pack::read(disk, tenant, first);
+        let (_, bytes) = full.or_else(|_| pack::read_part(disk, tenant, first)).ok()?;
         let end = range.end.min(first + PACK_ENTRIES);
         let skip = usize::try_from(at - first).ok()?;
         let take = usize::try_from(end - at).ok()?;
@@ -364,17 +383,35 @@ fn mend_packs(disk: &Arc<dyn Disk>, repairs: &mut Repairs) -> Result<(), Error> 
     }
     // Snapshots name packs that must exist; the ones written below are those.
     let mut replay = Replay::new(&**disk, IDS_MAX, BTreeMap::new(), good);
-    let slot = acked::load(&**disk)?;
-    let walked = walk(&**disk, slot, Beside::Nothing, &mut |at, frame| replay.frame(at, frame))?;
-    if let Some(damage) = walked.damages.first() {
-        return Err(damage.clone().into());
+    let (mut damages, _) = follow(&**disk, &mut replay)?;
+    damages.extend(replay.follow_parts(&good_parts(&**disk, &files, repairs), Beside::Nothing)?);
+    if let Some(damage) = damages.into_iter().next() {
+        return Err(damage.into());
     }
     let Some((store, _)) = replay.store.clone() else { return Ok(()) };
     repairs.lost.clone_from(&replay.lost);
     let spares = Spares::new(Options::new(store.clone(), [0; 16]).wal_file_bytes, Vec::new());
     let book = Book::new(Arc::clone(disk), store, replay.tenants, spares);
     write_packs(&book)?;
+    for tenant in book.all() {
+        // The archive may count on entries that stood in the open pack: all of them are packed.
+        let size = tenant.view().tree.size();
+        pack_to(&**disk, &tenant, size)?;
+    }
     Ok(disk.sync_dir(disk::parent(&format!("{PACKS}/")))?)
+}
+
+/// The open packs that can be read; one that cannot says nothing, and is written anew.
+fn good_parts(disk: &dyn Disk, files: &Files, repairs: &mut Repairs) -> BTreeSet<(TenantId, u64)> {
+    let mut good = files.parts.clone();
+    for (tenant, number) in &files.parts {
+        let read = pack::read_part(disk, tenant, number * PACK_ENTRIES);
+        if let Err(Error::Damaged { damage }) = read {
+            good.remove(&(tenant.clone(), *number));
+            repairs.mended.push(*damage);
+        }
+    }
+    good
 }
 
 #[cfg(test)]

@@ -13,22 +13,27 @@ use event::ids::{EventId, StoreName, TenantId};
 use tlog::hash::Hash;
 use tlog::tree::Node;
 
+use crate::base::{self, Base};
 use crate::cursor::length_u64;
 use crate::disk::Disk;
 use crate::error::{Damage, Error, Lost, LostPart, Records};
 use crate::frame::area::{decode_ids, decode_keys, decode_roots};
 use crate::frame::{AreaKind, Body, Frame, SectionView};
 use crate::names;
-use crate::pack::{PackHead, decode_head};
+use crate::pack;
 use crate::request::Source;
 use crate::seen::Seen;
 use crate::snapshot::{Snapshot, TenantState};
 use crate::tree::{KEPT_LEVEL, PACK_ENTRIES, grow};
-use crate::view::{Growth, SectionRef, Tenant, run_of};
-use crate::wal::walk::At;
+use crate::view::{Growth, HeldKey, SectionRef, Tenant, run_of};
+use crate::wal::walk::{At, Beside};
 
-/// Bytes that hold any pack's header.
-const PACK_HEADER_BYTES_MAX: usize = 12 * 1024;
+/// What a replay keeps on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Captures {
+    Nothing,
+    Boundaries,
+}
 
 /// The state so far.
 #[derive(Debug)]
@@ -43,6 +48,11 @@ pub(crate) struct Replay<'d> {
     /// Tenants of which nothing more can be checked.
     pub(crate) broken: BTreeSet<TenantId>,
     packs: BTreeSet<(TenantId, u64)>,
+    /// Frames of which a snapshot exists.
+    taken: BTreeSet<u64>,
+    /// Whether states at boundaries without a snapshot are kept, and those states.
+    captures: Captures,
+    pub(crate) boundaries: Vec<Snapshot>,
     /// Streams of all tenants.
     pub(crate) streams: usize,
     pub(crate) sections: u64,
@@ -57,6 +67,7 @@ impl<'d> Replay<'d> {
         snapshots: BTreeMap<u64, Snapshot>,
         packs: BTreeSet<(TenantId, u64)>,
     ) -> Self {
+        let taken = snapshots.keys().copied().collect();
         Self {
             disk,
             tenants: BTreeMap::new(),
@@ -66,14 +77,53 @@ impl<'d> Replay<'d> {
             store: None,
             broken: BTreeSet::new(),
             packs,
+            taken,
+            captures: Captures::Nothing,
+            boundaries: Vec::new(),
             streams: 0,
             sections: 0,
         }
     }
 
+    /// Keeps the state at each beginning of a log file of which there is no snapshot.
+    pub(crate) fn capture_boundaries(&mut self) {
+        self.captures = Captures::Boundaries;
+    }
+
+    /// Takes over what the log goes on from; answers what is wrong with it.
+    pub(crate) fn begin(&mut self, base: &Base) -> Result<Vec<Damage>, Error> {
+        assert!(self.tenants.is_empty(), "a replay begins once");
+        let snapshot = match base {
+            Base::Nothing => return Ok(Vec::new()),
+            Base::Missing(damage) => return Ok(vec![damage.clone()]),
+            Base::After(snapshot) => snapshot,
+        };
+        self.snapshots.remove(&snapshot.seq);
+        self.store = Some((snapshot.store.clone(), snapshot.shard));
+        let mut damages = Vec::new();
+        for state in &snapshot.tenants {
+            let tenant = match base::restore(self.disk, snapshot.seq, state) {
+                Ok(tenant) => tenant,
+                Err(Error::Damaged { damage }) => {
+                    damages.push(*damage);
+                    self.broken.insert(state.tenant.clone());
+                    Tenant::new(state.tenant.clone())
+                }
+                Err(error) => return Err(error),
+            };
+            self.streams += tenant.view().streams.len();
+            self.seen.raise(&state.tenant, state.size);
+            self.tenants.insert(state.tenant.clone(), Arc::new(tenant));
+        }
+        Ok(damages)
+    }
+
     /// Takes over one frame; answers what is wrong with it.
     pub(crate) fn frame(&mut self, at: At<'_>, frame: &Frame<'_>) -> Result<Vec<Damage>, Error> {
         let mut damages = Vec::new();
+        if at.offset == 0 {
+            self.capture_boundary(frame);
+        }
         match &frame.body {
             Body::Owner { store, shard } => {
                 let named = (store.clone(), *shard);
@@ -205,7 +255,7 @@ impl<'d> Replay<'d> {
             if let Some(id) = id
                 && self.seen.find(scope, id).is_none()
             {
-                self.seen.insert(scope, id, index);
+                self.seen.insert(&section.head.tenant, scope, (id, index));
             }
         }
     }
@@ -227,17 +277,20 @@ impl<'d> Replay<'d> {
             let damage = |what: &str| {
                 Damage::new(&path, 0, what).of(&tenant.id, first, first + PACK_ENTRIES)
             };
-            let Some(head) = self.pack_head(&path)? else {
-                // Found once is enough: without the pack nobody looks again after each section.
-                self.packs.remove(&(tenant.id.clone(), first / PACK_ENTRIES));
-                return Ok(Some(damage("not a good pack header")));
+            let head = match pack::read_head(self.disk, &tenant.id, first) {
+                Ok(head) => head,
+                Err(Error::Damaged { damage }) => {
+                    // Found once is enough: without the pack nobody looks again after each section.
+                    self.packs.remove(&(tenant.id.clone(), first / PACK_ENTRIES));
+                    return Ok(Some(*damage));
+                }
+                Err(error) => return Err(error),
             };
             let mut view = tenant.view();
             let node = |place| Node { level: KEPT_LEVEL, index: (first >> KEPT_LEVEL) + place };
             let nodes: Option<Vec<Hash>> =
                 (0..256).map(|place| view.tree.get(node(place))).collect();
-            let same = head.tenant == tenant.id && head.first == first;
-            if !same || nodes.as_ref() != Some(&head.nodes) {
+            if nodes.as_ref() != Some(&head.nodes) {
                 self.packs.remove(&(tenant.id.clone(), first / PACK_ENTRIES));
                 return Ok(Some(damage("a pack that is not what the log has")));
             }
@@ -247,10 +300,64 @@ impl<'d> Replay<'d> {
         }
     }
 
-    fn pack_head(&self, path: &str) -> Result<Option<PackHead>, Error> {
-        let mut bytes = vec![0; PACK_HEADER_BYTES_MAX];
-        let length = self.disk.read_at(path, 0, &mut bytes)?;
-        Ok(bytes.get(..length).and_then(|bytes| decode_head(bytes).ok()))
+    /// Compares the open packs with the log; answers what is wrong with them. An open pack whose
+    /// full one exists was left behind by a crash and says nothing.
+    pub(crate) fn follow_parts(
+        &mut self,
+        parts: &BTreeSet<(TenantId, u64)>,
+        beside: Beside,
+    ) -> Result<Vec<Damage>, Error> {
+        let mut damages = Vec::new();
+        for (id, number) in parts {
+            let first = number * PACK_ENTRIES;
+            let path = names::part(id, *number);
+            let packs_end = self.packs_end(id);
+            if first < packs_end || self.broken.contains(id) {
+                continue;
+            }
+            let read = match pack::read_part(self.disk, id, first) {
+                // It has become a full pack since the list was made.
+                Err(Error::Disk { source }) if source.is_not_found() => continue,
+                Err(Error::Damaged { damage }) => {
+                    damages.push(*damage);
+                    continue;
+                }
+                other => other?,
+            };
+            let (head, entries) = read;
+            let end = first + head.count;
+            let size = self.tenants.get(id).map_or(0, |tenant| tenant.view().tree.size());
+            // A running server packs what was appended since the log was read.
+            let known = if beside == Beside::Running { end.min(size) } else { end };
+            let tenant = self.tenants.get(id).filter(|_| first == packs_end && known <= size);
+            let same = tenant.is_some_and(|tenant| {
+                let mut view = tenant.view();
+                let held = view.tree.entries(first, known);
+                let same = held.is_some_and(|held| entries.starts_with(held));
+                view.part_end = if same { known } else { 0 };
+                same
+            });
+            if !same {
+                let damage = Damage::new(&path, 0, "an open pack that is not what the log has");
+                damages.push(damage.of(id, first, end));
+            }
+        }
+        Ok(damages)
+    }
+
+    /// Keeps the state before the first frame of a log file, if it is to be kept and no snapshot is.
+    fn capture_boundary(&mut self, frame: &Frame<'_>) {
+        let link = &frame.head.link;
+        let wanted = self.captures == Captures::Boundaries && self.broken.is_empty();
+        let (true, Some(seq), Some((store, shard))) =
+            (wanted, link.seq.checked_sub(1), self.store.clone())
+        else {
+            return;
+        };
+        if self.taken.insert(seq) {
+            let tenants = self.tenants.values().map(|tenant| TenantState::of(tenant)).collect();
+            self.boundaries.push(Snapshot { store, shard, seq, hash: link.previous, tenants });
+        }
     }
 
     /// Compares the snapshot of this frame, if there is one.
@@ -282,7 +389,8 @@ impl<'d> Replay<'d> {
                 let mut view = tenant.view();
                 for key in &then.keys {
                     let name = (key.kind, key.id);
-                    view.keys.entry(name).or_insert_with(|| key.bytes.clone().into());
+                    let held = || HeldKey { bytes: key.bytes.clone().into(), last: 0 };
+                    view.keys.entry(name).or_insert_with(held);
                 }
             }
         }

@@ -44,6 +44,9 @@ pub struct Append {
     pub keys: Vec<KeyBlob>,
     /// Who asks; only the server's own records may use the reserved space.
     pub class: Class,
+    /// Outside a stream: the caller has asked the archive for the items' ids among all records
+    /// below this index, and left out those that it found. 0 if nothing is archived.
+    pub looked_below: Index,
 }
 
 /// Where the records of a request come from.
@@ -155,6 +158,12 @@ pub enum ItemAnswer {
         /// Where it was stored the first time.
         index: Index,
     },
+    /// Its number was stored in a record that is no longer in the log: the archive knows where.
+    /// Nothing was appended for it.
+    Archived {
+        /// The number.
+        seq: Seq,
+    },
 }
 
 /// Why an append was refused with nothing stored.
@@ -166,6 +175,9 @@ pub enum Refusal {
     ClockUnsane,
     /// The store holds as many streams as it may. New streams only.
     StreamsFull,
+    /// Ids of records at or above `Append::looked_below` are no longer held here: look for the
+    /// items' ids in the archive as it is now, and ask again.
+    LookAgain,
     /// The writer is stopping.
     Stopping,
     /// The request breaks a rule of this file or a limit; never acceptable as it is.

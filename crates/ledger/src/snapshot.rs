@@ -26,7 +26,7 @@ use crate::frame::area;
 use crate::names;
 use crate::request::{KeyBlob, StreamId, is_standing_key};
 use crate::stream::STREAMS_MAX;
-use crate::view::Tenant;
+use crate::view::{HeldKey, Tenant};
 
 const MAGIC: [u8; 8] = *b"\x89IDLSNP\n";
 const VERSION: u16 = 1;
@@ -60,8 +60,9 @@ impl TenantState {
     /// A tenant's state as its view has it now.
     pub(crate) fn of(tenant: &Tenant) -> Self {
         let view = tenant.view();
-        let standing = |((kind, id), bytes): (&(u8, u64), &std::sync::Arc<[u8]>)| {
-            is_standing_key(*kind).then(|| KeyBlob { kind: *kind, id: *id, bytes: bytes.to_vec() })
+        let standing = |((kind, id), held): (&(u8, u64), &HeldKey)| {
+            let blob = || KeyBlob { kind: *kind, id: *id, bytes: held.bytes.to_vec() };
+            is_standing_key(*kind).then(blob)
         };
         Self {
             tenant: tenant.id.clone(),

@@ -3,7 +3,8 @@
 //! Numbers begin at 1 and have no hole: every number is a record, or one of a declared gap that
 //! one record stands for. It promises that a number is taken once, for ever, and that looking one
 //! up costs a binary search. It refuses a number that is not the next: whoever appends must have
-//! asked first.
+//! asked first. Where numbers of records that left the log are is forgotten; that they are taken
+//! is not.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,17 @@ pub struct DeclaredGap {
     pub to: Seq,
     /// The record that says so.
     pub index: Index,
+}
+
+/// What is known of a number of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeqPlace {
+    /// It was not stored.
+    NotStored,
+    /// The record that it became.
+    At(Index),
+    /// It was stored, in a record that is no longer in the log: the archive knows which.
+    Archived,
 }
 
 #[derive(Debug)]
@@ -115,11 +127,36 @@ impl Streams {
         }
     }
 
-    /// The record of a number, if the number was taken.
-    pub(crate) fn index_of(&self, id: &StreamId, seq: u64) -> Option<u64> {
-        let runs = &self.streams.get(id)?.runs;
-        let place = runs.partition_point(|run| run.seq <= seq).checked_sub(1)?;
-        runs.get(place)?.index_of(seq)
+    /// A stream as a snapshot has it: its numbers are taken, where they are is not known.
+    pub(crate) fn restore(&mut self, id: &StreamId, next: u64, last_received_at: Timestamp) {
+        assert!(next > 0, "numbers begin at 1");
+        let stream = Stream { next, last_received_at, runs: Vec::new() };
+        let before = self.streams.insert(id.clone(), stream);
+        assert!(before.is_none(), "a stream is restored once");
+    }
+
+    /// What is known of a number.
+    pub(crate) fn place(&self, id: &StreamId, seq: u64) -> SeqPlace {
+        let Some(stream) = self.streams.get(id).filter(|stream| (1..stream.next).contains(&seq))
+        else {
+            return SeqPlace::NotStored;
+        };
+        let runs = &stream.runs;
+        let run = runs.partition_point(|run| run.seq <= seq).checked_sub(1);
+        let index = run.and_then(|run| runs.get(run)?.index_of(seq));
+        index.map_or(SeqPlace::Archived, |index| SeqPlace::At(Index(index)))
+    }
+
+    /// Forgets where the numbers of records below `index` are.
+    pub(crate) fn forget_below(&mut self, index: u64) {
+        for stream in self.streams.values_mut() {
+            let gone = stream.runs.partition_point(|run| run.end_index() <= index);
+            stream.runs.drain(..gone);
+            stream.runs.shrink_to(2 * stream.runs.len());
+            if let Some(first) = stream.runs.first_mut() {
+                first.forget_below(index);
+            }
+        }
     }
 
     /// All streams, by name.
@@ -134,6 +171,25 @@ impl Streams {
 }
 
 impl Run {
+    /// One past its last record.
+    fn end_index(&self) -> u64 {
+        match self.shape {
+            Shape::Each => self.index + self.count,
+            Shape::Gap => self.index + 1,
+        }
+    }
+
+    /// Forgets the numbers of records below `index`, which lies before its end.
+    fn forget_below(&mut self, index: u64) {
+        let gone = index.saturating_sub(self.index);
+        if gone > 0 {
+            assert!(self.shape == Shape::Each && gone < self.count, "something of it is left");
+            self.seq += gone;
+            self.index += gone;
+            self.count -= gone;
+        }
+    }
+
     fn is_followed_by(&self, next: &Run) -> bool {
         let both_each = self.shape == Shape::Each && next.shape == Shape::Each;
         both_each && self.seq + self.count == next.seq && self.index + self.count == next.index

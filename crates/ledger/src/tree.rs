@@ -7,6 +7,7 @@
 
 use event::entry::{ENTRY_BYTES, Entry, EntryKind};
 use event::ids::Timestamp;
+use tlog::TreeSize;
 use tlog::hash::{Hash, leaf_hash};
 use tlog::tree::{CompactRange, Node};
 
@@ -47,6 +48,15 @@ pub(crate) fn grow(
     leaves
 }
 
+/// Appends encoded entries to a compact range, as [`grow`] does.
+pub(crate) fn grow_entries(range: &mut CompactRange, entries: &[u8]) -> Leaves {
+    let mut leaves = Leaves { nodes: Vec::new(), entries: entries.to_vec() };
+    for entry in entries.chunks(ENTRY_BYTES) {
+        range.push_with(leaf_hash(entry), |node, hash| leaves.nodes.push((node, hash)));
+    }
+    leaves
+}
+
 /// Hashes by level, and the entries above the packs.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
@@ -64,6 +74,23 @@ struct Level {
 }
 
 impl Tree {
+    /// The tree of whole packs whose nodes of level 8 are `nodes`, none of their entries in memory,
+    /// and the range of that size.
+    pub(crate) fn of_packs(nodes: &[Hash]) -> (Self, CompactRange) {
+        let size = length_u64(nodes.len()) << KEPT_LEVEL;
+        assert!(size.is_multiple_of(PACK_ENTRIES), "only whole packs come as nodes");
+        let mut tree = Self { entries_first: size, size, ..Self::default() };
+        // Nodes of level 8 grow a tree of their own, eight levels up.
+        let mut range = CompactRange::new();
+        for hash in nodes {
+            let up = |node: Node| Node { level: node.level + KEPT_LEVEL, ..node };
+            range.push_with(*hash, |node, hash| tree.put(up(node), hash));
+        }
+        let hashes = range.hashes().to_vec();
+        let range = CompactRange::from_parts(TreeSize(size), hashes);
+        (tree, range.expect("a size in packs has the set bits of its number of nodes"))
+    }
+
     /// How many entries the tree has.
     pub(crate) fn size(&self) -> u64 {
         self.size

@@ -16,9 +16,9 @@ use tlog::tree::CompactRange;
 use tlog::{Index, TreeSize};
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::error::Lost;
+use crate::error::{Error, Lost};
 use crate::frame::{AreaKind, Codec, Runs, SectionHead, expand};
-use crate::request::{KeyBlob, Source, StreamId};
+use crate::request::{KeyBlob, Source, StreamId, is_standing_key};
 use crate::stream::{Run, Shape, Streams};
 use crate::tree::{Leaves, Tree};
 
@@ -47,10 +47,24 @@ pub(crate) struct View {
     pub(crate) tree: Tree,
     pub(crate) streams: Streams,
     pub(crate) sections: Vec<SectionRef>,
-    pub(crate) keys: BTreeMap<(u8, u64), Arc<[u8]>>,
+    pub(crate) keys: BTreeMap<(u8, u64), HeldKey>,
     pub(crate) lost: Vec<Lost>,
-    /// Everything below this index is in a durable pack.
+    /// Everything below this index is in a durable full pack.
     pub(crate) packs_end: u64,
+    /// Everything below this index is in the durable open pack, or in full ones; 0 without one.
+    pub(crate) part_end: u64,
+    /// Everything below this index is archived: the archive's word.
+    pub(crate) archived: u64,
+    /// What `archived` was before it was told the last time: the log may go up to here.
+    pub(crate) archived_before: u64,
+}
+
+/// A key or salt block, and where it was brought last.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldKey {
+    pub(crate) bytes: Arc<[u8]>,
+    /// The first index of the last section that brought it.
+    pub(crate) last: u64,
 }
 
 /// Size, root and last stamp, which always belong together.
@@ -118,6 +132,18 @@ impl Tenant {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a record is older than everything in the log.
+    pub(crate) fn is_archived(&self, index: u64) -> bool {
+        let view = self.view();
+        index < view.first_kept()
+    }
+
+    /// The refusal to give a record that is no longer in the log.
+    pub(crate) fn archived(&self) -> Error {
+        let first_kept = Index(self.view().first_kept());
+        Error::Archived { tenant: self.id.clone(), first_kept }
+    }
+
     /// The signing state.
     pub(crate) fn signing(&self) -> MutexGuard<'_, Signing> {
         self.signing.lock().unwrap_or_else(PoisonError::into_inner)
@@ -136,7 +162,31 @@ impl View {
             keys: BTreeMap::new(),
             lost: Vec::new(),
             packs_end: 0,
+            part_end: 0,
+            archived: 0,
+            archived_before: 0,
         }
+    }
+
+    /// The first record that is still in the log; the size if none is.
+    pub(crate) fn first_kept(&self) -> u64 {
+        self.sections.first().map_or_else(|| self.tree.size(), |section| section.first)
+    }
+
+    /// Everything below this index is in a durable pack, full or open.
+    pub(crate) fn packed_end(&self) -> u64 {
+        self.packs_end.max(self.part_end)
+    }
+
+    /// Forgets what the log no longer holds: everything of records below `index`.
+    pub(crate) fn forget_below(&mut self, index: u64) {
+        let gone = self.sections.partition_point(|section| section.end() <= index);
+        self.sections.drain(..gone);
+        assert!(self.first_kept() >= index, "the log is cut between sections");
+        self.sections.shrink_to(2 * self.sections.len());
+        self.streams.forget_below(index);
+        self.lost.retain(|lost| lost.records.end.0 > index);
+        self.keys.retain(|(kind, _), held| is_standing_key(*kind) || held.last >= index);
     }
 
     /// Size, root and last stamp.
@@ -156,7 +206,9 @@ impl View {
             self.streams.take(stream, run, section.received_at);
         }
         for blob in growth.keys {
-            self.keys.entry((blob.kind, blob.id)).or_insert_with(|| blob.bytes.into());
+            let held = self.keys.entry((blob.kind, blob.id));
+            let held = held.or_insert_with(|| HeldKey { bytes: blob.bytes.into(), last: 0 });
+            held.last = section.first;
         }
         self.received_at = section.received_at;
         self.root = growth.root;

@@ -79,6 +79,11 @@ impl Wal {
         self.link
     }
 
+    /// The length of the file at hand.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Bytes written since the log was opened.
     pub(crate) fn written(&self) -> u64 {
         self.written
@@ -111,7 +116,8 @@ impl Wal {
         Ok(())
     }
 
-    fn fits(&self, frame_bytes: u64) -> bool {
+    /// Whether a frame of `frame_bytes` goes into the file at hand.
+    pub(crate) fn fits(&self, frame_bytes: u64) -> bool {
         self.bytes - self.offset >= frame_bytes
     }
 

@@ -87,7 +87,9 @@ impl App {
         match self.intake.append(append, rows).await.map_err(closed)? {
             Answer::Done(done) => match done.items.first() {
                 Some(ItemAnswer::Committed { index } | ItemAnswer::Seen { index }) => Ok(index.0),
-                None => Err(NotRecorded { why: "nothing was given".to_owned(), answer: None }),
+                Some(ItemAnswer::Archived { .. }) | None => {
+                    Err(NotRecorded { why: "nothing was given".to_owned(), answer: None })
+                }
             },
             other => Err(refused(other)),
         }
@@ -142,6 +144,7 @@ pub(crate) fn system_append(
         packed: None,
         keys: tenant.blobs.iter().cloned().chain(reserved.blobs()).collect(),
         class: Class::System,
+        looked_below: tlog::Index(0),
     };
     (append, Travelling { rows: rows.finish(), room: None })
 }

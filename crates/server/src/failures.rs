@@ -95,7 +95,9 @@ pub(crate) fn ledger(error: &ledger::Error) -> Failure {
         ledger::Error::Disk { .. } | ledger::Error::Poisoned { .. } => {
             Failure::new(Exit::DiskFault, whole(error), DISK_FAULT)
         }
-        ledger::Error::OutOfRange { .. } | ledger::Error::NoSigner { .. } => {
+        ledger::Error::OutOfRange { .. }
+        | ledger::Error::Archived { .. }
+        | ledger::Error::NoSigner { .. } => {
             Failure::new(Exit::Failed, whole(error), "report it: this is a bug")
         }
     }

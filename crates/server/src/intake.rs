@@ -228,7 +228,7 @@ fn shipment(tenant: TenantId, travelling: Travelling, answer: &Answer) -> Option
     let Answer::Done(done) = answer else { return None };
     let committed = |item: &ItemAnswer| match item {
         ItemAnswer::Committed { index } => Some(index.0),
-        ItemAnswer::Seen { .. } => None,
+        ItemAnswer::Seen { .. } | ItemAnswer::Archived { .. } => None,
     };
     let first = done.items.iter().find_map(committed)?;
     let keep: Vec<bool> = done.items.iter().map(|item| committed(item).is_some()).collect();

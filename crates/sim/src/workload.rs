@@ -10,6 +10,7 @@ use event::ids::{EventId, Instance, InvalidId, ProducerId, Seq, TenantId, Timest
 use tlog::hash::{Hash, leaf_hash};
 
 use ledger::{Append, Class, Item, KeyBlob, Now, Source, StreamId};
+use tlog::Index;
 
 use crate::model::Model;
 use crate::random::Random;
@@ -182,7 +183,15 @@ impl Workload {
 
 fn append(tenant: TenantId, source: Source, items: Vec<Item>) -> Append {
     let keys = keys_of(&tenant, &items);
-    Append { tenant, source, items, packed: None, keys, class: Class::Ordinary }
+    Append {
+        tenant,
+        source,
+        items,
+        packed: None,
+        keys,
+        class: Class::Ordinary,
+        looked_below: Index(0),
+    }
 }
 
 /// The salt blocks that these records would need: few, shared, and given again and again.

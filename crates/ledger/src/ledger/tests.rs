@@ -194,7 +194,15 @@ pub(crate) fn streamed(name: &str, first: u64, count: u64) -> Append {
 
 pub(crate) fn append(name: &str, source: Source, items: Vec<Item>) -> Append {
     let keys = vec![KeyBlob { kind: key_kind::LEDGER, id: 1, bytes: vec![9; 60] }];
-    Append { tenant: tenant(name), source, items, packed: None, keys, class: Class::Ordinary }
+    Append {
+        tenant: tenant(name),
+        source,
+        items,
+        packed: None,
+        keys,
+        class: Class::Ordinary,
+        looked_below: Index(0),
+    }
 }
 
 impl Store {
@@ -247,6 +255,7 @@ fn indices(done: &Done) -> Vec<(char, u64)> {
     let pair = |answer: &ItemAnswer| match answer {
         ItemAnswer::Committed { index } => ('c', index.0),
         ItemAnswer::Seen { index } => ('s', index.0),
+        ItemAnswer::Archived { seq } => ('a', seq.0),
     };
     done.items.iter().map(pair).collect()
 }
@@ -321,7 +330,10 @@ fn what_was_done_is_there_after_a_restart() {
     assert_eq!(scanned.last().unwrap().end(), Index(400));
     assert_eq!(store.reader.key(&tenant("acme"), key_kind::LEDGER, 1).unwrap()[..], [9; 60]);
     let spool = stream("spool", 1);
-    assert_eq!(store.reader.index_of(&tenant("acme"), &spool, Seq(400)), Some(Index(399)));
+    assert_eq!(
+        store.reader.index_of(&tenant("acme"), &spool, Seq(400)),
+        crate::SeqPlace::At(Index(399))
+    );
     assert_eq!(store.reader.next_seq(&tenant("acme"), &spool), Some(Seq(401)));
 }
 

@@ -12,7 +12,7 @@ fn source() -> PackSource {
     let roots: Vec<_> = (0..PACK_ENTRIES).map(|n| leaf_hash(&n.to_be_bytes())).collect();
     let leaves = grow(&mut range, Timestamp(5), &roots, std::iter::repeat(EntryKind::Event));
     tree.extend(&leaves);
-    PackSource::take(&tree, 0).unwrap()
+    PackSource::take(&tree, 0, PACK_ENTRIES).unwrap()
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) struct Files {
     pub(crate) spares: Vec<(u64, Spare)>,
     pub(crate) snapshots: Vec<u64>,
     pub(crate) packs: BTreeSet<(TenantId, u64)>,
+    pub(crate) parts: BTreeSet<(TenantId, u64)>,
     pub(crate) checkpoints: Vec<TenantId>,
     pub(crate) unfinished: Vec<String>,
     pub(crate) unknown: Vec<String>,
@@ -78,6 +79,8 @@ impl Files {
             self.snapshots.push(seq);
         } else if let (PACKS, Some(pack)) = (folder, names::parse_pack(name)) {
             self.packs.insert(pack);
+        } else if let (PACKS, Some(part)) = (folder, names::parse_part(name)) {
+            self.parts.insert(part);
         } else if let (CHECKPOINT, Some(tenant)) = (folder, names::parse_checkpoint(name)) {
             self.checkpoints.push(tenant);
         }

@@ -17,8 +17,8 @@ fn killed() -> Arc<MemoryDisk> {
     for round in 0..20 {
         store.done(streamed("acme", 1 + 10 * round, 10));
         store.done(loose("beta", &[u8::try_from(round).unwrap()]));
-        store.now.monotonic_ns += 2_000_000_000;
-        store.now.wall.0 += 2_000_000_000;
+        store.now.monotonic_ns += 4_000_000_000;
+        store.now.wall.0 += 4_000_000_000;
         store.writer.keep(store.now).unwrap();
     }
     store.disk

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use event::entry::Entry;
 use event::ids::{ProducerId, Seq, TenantId};
+use tlog::TreeSize;
 use tlog::hash::Hash;
 use tlog::tree::CompactRange;
 
 use super::{FactsOf, Mend, facts, look, pack_entries};
+use crate::base::Base;
 use crate::cursor::{Cursor, length_u32, length_u64, size};
 use crate::disk::Disk;
 use crate::error::{Damage, Error};
@@ -24,6 +26,7 @@ use crate::frame::{
 };
 use crate::recover::Files;
 use crate::request::{Source, StreamId};
+use crate::snapshot::Snapshot;
 use crate::tree::grow;
 use crate::wal::acked;
 use crate::wal::walk::Gap;
@@ -89,6 +92,9 @@ fn before(disk: &dyn Disk, seq: u64) -> Result<Before, Error> {
     for (tenant, _) in Files::list(disk)?.packs {
         before.ranges.entry(tenant).or_default();
     }
+    if let Base::After(snapshot) = Base::find(disk)? {
+        before.go_on_from(&snapshot);
+    }
     look(disk, &mut |_, frame| {
         let Body::Append(sections) = &frame.body else { return };
         for section in sections {
@@ -102,6 +108,17 @@ fn before(disk: &dyn Disk, seq: u64) -> Result<Before, Error> {
 }
 
 impl Before {
+    fn go_on_from(&mut self, snapshot: &Snapshot) {
+        for state in &snapshot.tenants {
+            let range = CompactRange::from_parts(TreeSize(state.size), state.hashes.clone());
+            self.ranges.insert(state.tenant.clone(), range.unwrap_or_default());
+            for (stream, next, _) in &state.streams {
+                self.producers.insert(Some(stream.producer.clone()));
+                self.streams.insert((state.tenant.clone(), stream.clone()), *next);
+            }
+        }
+    }
+
     fn follow(&mut self, section: &SectionView<'_>) {
         let head = &section.head;
         let range = self.ranges.entry(head.tenant.clone()).or_default();

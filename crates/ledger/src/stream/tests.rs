@@ -32,10 +32,18 @@ proptest! {
             let next = u64::try_from(list.len()).unwrap() + 1;
             prop_assert_eq!(streams.next(&id(of)).unwrap_or(1), next);
             for (seq, index) in (1..).zip(list) {
-                prop_assert_eq!(streams.index_of(&id(of), seq), Some(*index));
+                prop_assert_eq!(streams.place(&id(of), seq), SeqPlace::At(Index(*index)));
             }
-            prop_assert_eq!(streams.index_of(&id(of), next), None);
-            prop_assert_eq!(streams.index_of(&id(of), 0), None);
+            prop_assert_eq!(streams.place(&id(of), next), SeqPlace::NotStored);
+            prop_assert_eq!(streams.place(&id(of), 0), SeqPlace::NotStored);
+        }
+        streams.forget_below(index / 2);
+        for (of, list) in (0_u8..).zip(&lists) {
+            for (seq, at) in (1..).zip(list) {
+                let known = SeqPlace::At(Index(*at));
+                let expected = if *at < index / 2 { SeqPlace::Archived } else { known };
+                prop_assert_eq!(streams.place(&id(of), seq), expected);
+            }
         }
         let known = lists.iter().filter(|list| !list.is_empty()).count();
         prop_assert_eq!(streams.len(), known);

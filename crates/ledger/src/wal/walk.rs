@@ -75,9 +75,28 @@ pub(crate) struct Gap {
     pub(crate) next_file: Option<Link>,
 }
 
+/// Where a walk begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Start {
+    /// With frame 0.
+    #[default]
+    Fresh,
+    /// Behind a frame that the log no longer holds.
+    After {
+        /// Its number.
+        seq: u64,
+        /// The hash of its headers.
+        hash: [u8; 32],
+    },
+    /// Behind frames of which nothing is known.
+    Unknown,
+}
+
 /// What a walk found.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
+    /// Where it began.
+    pub(crate) start: Start,
     /// The last frame, if there is any.
     pub(crate) last: Option<LastFrame>,
     /// Unfinished frames.
@@ -86,14 +105,18 @@ pub(crate) struct Walked {
     pub(crate) unused: Option<(WalFile, u64)>,
     pub(crate) damages: Vec<Damage>,
     pub(crate) gaps: Vec<Gap>,
-    pub(crate) files: usize,
-    pub(crate) bytes: u64,
+    /// The files with their lengths, in order.
+    pub(crate) files: Vec<(WalFile, u64)>,
 }
 
 impl Walked {
     /// The number that the next frame has.
     pub(crate) fn next_seq(&self) -> u64 {
-        self.last.as_ref().map_or(0, |last| last.link.seq + 1)
+        let before = match self.start {
+            Start::Fresh | Start::Unknown => 0,
+            Start::After { seq, .. } => seq + 1,
+        };
+        self.last.as_ref().map_or(before, |last| last.link.seq + 1)
     }
 
     /// Whether the log ends in a clean stop.
@@ -132,18 +155,22 @@ pub(crate) fn list(disk: &dyn Disk) -> Result<Vec<WalFile>, Error> {
 pub(crate) fn walk(
     disk: &dyn Disk,
     slot: Slot,
-    beside: Beside,
+    (start, beside): (Start, Beside),
     visit: Visit<'_>,
 ) -> Result<Walked, Error> {
     let files = list(disk)?;
-    let found = Walked::default();
-    let mut walk = Walk { disk, acked: slot.acked(), beside, found, broken: false };
+    let found = Walked { start, ..Walked::default() };
+    let broken = start == Start::Unknown;
+    let mut walk = Walk { disk, acked: slot.acked(), beside, found, broken };
     // One buffer for all files: fresh memory for each costs as much as reading it.
     let mut bytes = Vec::new();
     for (place, file) in files.iter().enumerate() {
         let later = files.get(place + 1..).unwrap_or_default();
         disk::read_into(disk, &file.path, WAL_FILE_BYTES_MAX, &mut bytes)?;
         walk.file((file, &bytes), later, visit)?;
+    }
+    if let (Start::After { .. }, None, Some(first)) = (start, &walk.found.last, files.first()) {
+        walk.damage(first, 0, "a log file without its frames");
     }
     walk.judge_slot(slot);
     Ok(walk.found)
@@ -165,8 +192,7 @@ impl Walk<'_> {
         later: &[WalFile],
         visit: Visit<'_>,
     ) -> Result<(), Error> {
-        self.found.files += 1;
-        self.found.bytes += length_u64(bytes.len());
+        self.found.files.push((file.clone(), length_u64(bytes.len())));
         if first_set(bytes).is_none() {
             return self.unused_file(file, later, length_u64(bytes.len()));
         }
@@ -223,8 +249,15 @@ impl Walk<'_> {
     fn continues(&self, frame: &Frame<'_>, at: usize) -> bool {
         let link = &frame.head.link;
         let Some(last) = self.found.last.as_ref() else {
-            let fresh = link.seq == 0 && link.epoch == 1 && link.previous == [0; 32];
-            return self.broken || (fresh && frame.head.kind == FrameKind::Owner && at == 0);
+            let follows = match self.found.start {
+                Start::Unknown => true,
+                Start::After { seq, hash } => link.seq == seq + 1 && link.previous == hash,
+                Start::Fresh => {
+                    let first = link.seq == 0 && link.epoch == 1 && link.previous == [0; 32];
+                    first && frame.head.kind == FrameKind::Owner
+                }
+            };
+            return self.broken || (follows && at == 0);
         };
         if self.broken {
             return link.seq > last.link.seq;

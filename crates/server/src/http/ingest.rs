@@ -238,6 +238,7 @@ fn prepare(
         items,
         keys: tenant.blobs.iter().cloned().chain(reserved.blobs()).collect(),
         class: Class::Ordinary,
+        looked_below: Index(u64::MAX),
     };
     Ok(Prepared { sealed, append, rows: rows.finish() })
 }
@@ -287,7 +288,7 @@ pub(super) fn settled(answer: ledger::Answer) -> Result<Done, Problem> {
         ledger::Answer::Refused(Refusal::ClockUnsane) => Code::ClockUnsane,
         ledger::Answer::Refused(Refusal::StreamsFull) => Code::StreamsFull,
         ledger::Answer::Refused(Refusal::Stopping) => Code::Stopping,
-        ledger::Answer::Refused(Refusal::Invalid) => {
+        ledger::Answer::Refused(Refusal::Invalid | Refusal::LookAgain) => {
             return Err(Problem::internal("the ledger was asked for something that it never does"));
         }
     };
@@ -306,6 +307,8 @@ fn answers(done: &Done) -> (Vec<batch::Answer>, Range<u64>) {
                 batch::Answer::Committed { index: index.0 }
             }
             ItemAnswer::Seen { index } => batch::Answer::Seen { index: index.0 },
+            // Nothing leaves the log yet.
+            ItemAnswer::Archived { .. } => continue,
         });
     }
     (answers, made.unwrap_or(0..0))

@@ -15,7 +15,7 @@ use event::ids::{Instance, ProducerId, Seq, TenantId};
 use event::record::Record;
 use event::system::{self, SystemKind};
 use indelible_client::wire;
-use ledger::{Class, DeclaredGap, Done, ItemAnswer, Source, StreamId};
+use ledger::{Class, DeclaredGap, Done, ItemAnswer, SeqPlace, Source, StreamId};
 use pipeline::batch::{SEQ_MAX, parse_seq};
 use serde_json::{Value, json};
 use tlog::Index;
@@ -43,7 +43,9 @@ pub(super) async fn number(
         let detail = "the stream has not come to this number";
         Problem::new(Code::NotFound, detail).with("next", next.0)
     };
-    let index = app.reader.index_of(&tenant.id, &stream, seq).ok_or_else(none)?;
+    let SeqPlace::At(index) = app.reader.index_of(&tenant.id, &stream, seq) else {
+        return Err(none());
+    };
     let stored =
         app.reader.record(&tenant.id, index).map_err(Problem::internal)?.ok_or_else(none)?;
     let record = Record::decode(&stored.payload).map_err(Problem::internal)?;
@@ -132,7 +134,9 @@ fn declared(
     let seen = match done.items.first() {
         Some(ItemAnswer::Committed { index }) => return Ok(*index),
         Some(ItemAnswer::Seen { index }) => *index,
-        None => return Err(Problem::internal("a declared gap was given no place")),
+        Some(ItemAnswer::Archived { .. }) | None => {
+            return Err(Problem::internal("a declared gap was given no place"));
+        }
     };
     let streams = app.reader.streams(tenant);
     let facts = streams.iter().find(|facts| facts.stream == *stream);

@@ -257,6 +257,7 @@ fn appends(store: &Store) -> Vec<Stored> {
             packed: None,
             keys,
             class: Class::System,
+            looked_below: tlog::Index(0),
         };
         found.push(Stored {
             append,

@@ -3,7 +3,7 @@
 
 use event::entry::Entry;
 use event::ids::{Seq, TenantId};
-use ledger::Reader;
+use ledger::{Reader, SeqPlace};
 use tlog::hash::{Hash, leaf_hash};
 use tlog::proof;
 use tlog::tree::CompactRange;
@@ -71,7 +71,7 @@ fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
         }
         for (seq, index) in known.places(stream) {
             let found = reader.index_of(tenant, stream, Seq(seq));
-            if found != Some(Index(index)) {
+            if found != SeqPlace::At(Index(index)) {
                 return Err(format!(
                     "I5: `{tenant}` {stream:?} {seq} is at {found:?}, not {index}"
                 ));
