@@ -44,6 +44,7 @@ pub(crate) struct Made {
     pub(crate) occurred_at: String,
     pub(crate) action: &'static str,
     pub(crate) actor: String,
+    pub(crate) target_type: &'static str,
     pub(crate) target: String,
     pub(crate) json: String,
 }
@@ -78,7 +79,7 @@ impl Generator {
             draw.next() >> 16,
             draw.below(3),
         );
-        Made { id, occurred_at, action, actor, target, json }
+        Made { id, occurred_at, action, actor, target_type: kind, target, json }
     }
 
     /// `count` events as NDJSON.

@@ -4,11 +4,13 @@
 //! durability and batch size. Runs are bounded in events and time and leave nothing behind. It
 //! refuses to be a test: it is never run by one.
 
+mod clickhouse; // the rival in process, by a script of its own
 mod clock;
 mod generate; // the synthetic event
 mod http; // a sender that takes little
 mod ingest; // the scenario: acknowledged ingest beside PostgreSQL
 mod load; // our server under load
+mod lookups; // the scenario: look-ups and bytes of what is archived, beside both rivals
 mod postgres; // the rival
 mod report; // words and CSV
 mod server; // our server as a child
@@ -24,6 +26,11 @@ indelible-bench <scenario>
                      events on 64, receipts at half load; beside PostgreSQL COPY and single INSERTs.
                      NAME is ours, rival or one scenario's. The store and the rival's cluster lie in DIR (default: the temporary folder)
                      and are removed
+  lookups [--events N] [--server PATH] [--dir DIR] [--python PATH] [--only NAME]
+                     bytes an event, and by id, by actor, by target and by hour over N events (default
+                     1,000,000) that are flushed and compacted; beside PostgreSQL with five indexes and
+                     ClickHouse (`chdb-core` of the Python named) with three blooms. NAME is ours,
+                     postgres or clickhouse
   events COUNT [SEED]  the synthetic events as NDJSON on standard output
 
 example:
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("ingest") => ingest::run(rest),
+        Some("lookups") => lookups::run(rest),
         Some("events") => events(rest),
         _ => Err(HELP.to_owned()),
     };

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::clock;
 use crate::generate::Generator;
@@ -113,6 +114,43 @@ impl Postgres {
         let seconds = seconds_of(&String::from_utf8_lossy(&output.stdout), events);
         let seconds = seconds.ok_or_else(|| io::Error::other("pgbench said no tps"))?;
         Ok(Run { events, seconds, latencies: Latencies::default() })
+    }
+
+    /// Bytes of the table with its indexes.
+    pub(crate) fn table_bytes(&self) -> io::Result<u64> {
+        let bytes = self.ask("SELECT pg_total_relation_size('audit')")?;
+        bytes.trim().parse().map_err(io::Error::other)
+    }
+
+    /// Makes statistics and settles the table, as its own upkeep would after a while.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        self.ask("VACUUM (FREEZE, ANALYZE) audit").map(drop)
+    }
+
+    /// How long each of `statements` takes on one connection, by the client's own figure.
+    pub(crate) fn timed(&self, statements: &[String]) -> io::Result<Latencies> {
+        let path = self.folder.join("timed.sql");
+        let mut script = "\\timing on\n\\o /dev/null\n".to_owned();
+        for statement in statements {
+            script.push_str(statement);
+            script.push_str(";\n");
+        }
+        fs::write(&path, script)?;
+        let input = fs::File::open(&path)?;
+        let output =
+            self.client("psql", &["-qAt", "-v", "ON_ERROR_STOP=1"]).stdin(input).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let mut latencies = Latencies::default();
+        let times = said.lines().filter_map(|line| line.strip_prefix("Time: "));
+        for time in times.filter_map(|line| line.split(' ').next()?.parse::<f64>().ok()) {
+            latencies.push(Duration::from_secs_f64(time / 1e3));
+        }
+        if latencies.len() == statements.len() {
+            Ok(latencies)
+        } else {
+            let error = String::from_utf8_lossy(&output.stderr);
+            Err(io::Error::other(format!("psql timed {} statements: {error}", latencies.len())))
+        }
     }
 
     fn fresh_table(&self) -> io::Result<()> {

@@ -18,6 +18,16 @@ impl Latencies {
         self.0.append(&mut other.0);
     }
 
+    /// Those of the second time, where a list was asked twice in a row.
+    pub(crate) fn second_half(&self) -> Self {
+        Self(self.0.iter().skip(self.0.len() / 2).copied().collect())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The latency that `percent` of all are at or below, in ms; nothing without any.
     pub(crate) fn percentile_ms(&self, percent: usize) -> Option<f64> {
         let mut sorted = self.0.clone();

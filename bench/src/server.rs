@@ -68,6 +68,14 @@ impl Running {
         ready.is_ok_and(|reply| reply.status == 200)
     }
 
+    /// The most memory that it has had, by the kernel's count.
+    pub(crate) fn peak_bytes(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+        kib.map(|kib| kib << 10).ok_or_else(|| io::Error::other("no VmHWM"))
+    }
+
     /// Stops it as an operator would.
     pub(crate) fn stop(mut self) -> io::Result<()> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
