@@ -16,6 +16,7 @@ const SCRIPT: &str = include_str!("clickhouse.py");
 /// What the rival measured.
 #[derive(Debug)]
 pub(crate) struct Measured {
+    pub(crate) rows: usize,
     /// Bytes of the table's parts on disk.
     pub(crate) bytes: u64,
     /// Latencies of each named list of statements.
@@ -49,10 +50,12 @@ pub(crate) fn run(
     }
     let said: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let missing = || io::Error::other("the script did not say all");
-    let bytes = said.get("bytes").and_then(serde_json::Value::as_u64).ok_or_else(missing)?;
+    let number = |name| said.get(name).and_then(serde_json::Value::as_u64).ok_or_else(missing);
+    let rows = usize::try_from(number("rows")?).map_err(io::Error::other)?;
+    let bytes = number("bytes")?;
     let lists = said.get("ms").and_then(serde_json::Value::as_object).ok_or_else(missing)?;
     let latencies = lists.iter().map(|(name, list)| (name.clone(), latencies(list))).collect();
-    Ok(Some(Measured { bytes, latencies }))
+    Ok(Some(Measured { rows, bytes, latencies }))
 }
 
 fn latencies(list: &serde_json::Value) -> Latencies {

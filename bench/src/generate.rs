@@ -5,6 +5,9 @@
 pub(crate) const EVENT_BYTES: usize = 456;
 /// How many actors there are; the first is met about every tenth event.
 const ACTORS: usize = 10_000;
+/// Targets, of which the first thousand are met more often.
+const TARGETS: u64 = 2_000_000;
+const HOT_TARGETS: u64 = 1_000;
 /// 2026-01-01T00:00:00Z.
 const DAY_ONE: u64 = 1_767_225_600;
 
@@ -52,13 +55,18 @@ pub(crate) struct Made {
 impl Generator {
     /// The events of `seed`.
     pub(crate) fn new(seed: u64) -> Self {
+        Self::starting(seed, 0)
+    }
+
+    /// The events of `seed`, so many seconds after the first day.
+    pub(crate) fn starting(seed: u64, second: u64) -> Self {
         let mut sum = 0.0;
         let weight = |rank: u32| 1.0 / f64::from(rank);
         let zipf = (1..).take(ACTORS).map(|rank| {
             sum += weight(rank);
             sum
         });
-        Self { draw: Draw::new(seed), zipf: zipf.collect(), second: 0 }
+        Self { draw: Draw::new(seed), zipf: zipf.collect(), second }
     }
 
     /// The next event.
@@ -66,7 +74,7 @@ impl Generator {
         let draw = &mut self.draw;
         let (action, kind) = *draw.of(&ACTIONS);
         let actor = format!("user-{:05}", zipf(&self.zipf, draw));
-        let target = format!("{:08}", draw.below(2_000_000));
+        let target = format!("{:08}", target(&self.zipf, draw));
         let id = uuid(draw);
         let outcome = if draw.below(20) == 0 { "denied" } else { "success" };
         self.second += draw.below(2);
@@ -97,6 +105,19 @@ impl Generator {
 fn zipf(weights: &[f64], draw: &mut Draw) -> usize {
     let at = draw.fraction() * weights.last().copied().unwrap_or_default();
     weights.partition_point(|weight| *weight <= at).min(weights.len() - 1)
+}
+
+/// One target in four is a hot one, and of these the first has every tenth.
+fn target(weights: &[f64], draw: &mut Draw) -> u64 {
+    if draw.below(4) == 0 {
+        return u64::try_from(zipf(weights, draw)).unwrap_or(0) % HOT_TARGETS;
+    }
+    draw.below(TARGETS)
+}
+
+/// Whether a target is one of the hot ones.
+pub(crate) fn is_hot(target: &str) -> bool {
+    target.parse().is_ok_and(|number: u64| number < HOT_TARGETS)
 }
 
 fn uuid(draw: &mut Draw) -> String {

@@ -2,14 +2,14 @@
 //! in turn, on fresh stores; the figures are those of the run of median rate.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::clock;
 use crate::load::{self, Load, Shape};
+use crate::machine;
 use crate::postgres::{Copy, Postgres};
-use crate::report::{self, Latencies, Run, Scenario};
+use crate::report::{self, Run, Scenario, say};
 use crate::server::{self, Running};
 
 const CONNECTIONS: usize = 8;
@@ -102,7 +102,7 @@ fn measured(plan: &Plan, folder: &Path) -> io::Result<String> {
             ours(plan, &folder.join(format!("round-{round}")), seed, &mut scenarios)?;
         }
     }
-    let sync = syncs(folder)?;
+    let sync = machine::syncs(folder)?;
     scenarios.retain(|scenario| !scenario.runs.is_empty());
     Ok(report::text(&scenarios, sync))
 }
@@ -136,7 +136,8 @@ fn rival(plan: &Plan, folder: &Path, seed: u64, scenarios: &mut [Scenario]) -> i
     let [copies, singles] = RIVALS;
     let postgres = Postgres::start(folder)?;
     if plan.wants(copies, "rival") {
-        let copy = Copy { seed, writers: WRITERS, commits: COMMITS, batch: BATCH };
+        let (writers, commits, pause) = (WRITERS, COMMITS, Duration::ZERO);
+        let copy = Copy { seed, from: 0, writers, commits, batch: BATCH, pause };
         add(scenarios, copies, postgres.copy(&copy)?);
     }
     if plan.wants(singles, "rival") {
@@ -158,6 +159,7 @@ fn ours(plan: &Plan, folder: &Path, seed: u64, scenarios: &mut [Scenario]) -> io
     };
     let whole = Load {
         seed: seed * 10,
+        from: 0,
         connections: CONNECTIONS,
         requests: REQUESTS,
         batch: BATCH,
@@ -170,7 +172,7 @@ fn ours(plan: &Plan, folder: &Path, seed: u64, scenarios: &mut [Scenario]) -> io
     if plan.wants(singles, "ours") {
         let (connections, requests, batch) = (SINGLES, SINGLE_REQUESTS, 1);
         let (seed, shape) = (seed * 10 + 1, Shape::Single);
-        measure(singles, Load { seed, connections, requests, batch, shape })?;
+        measure(singles, Load { seed, from: 0, connections, requests, batch, shape })?;
     }
     if plan.wants(receipts, "ours") {
         let (seed, shape) = (seed * 10 + 2, Shape::Receipts(half_pace(rate)));
@@ -184,24 +186,4 @@ fn ours(plan: &Plan, folder: &Path, seed: u64, scenarios: &mut [Scenario]) -> io
 fn half_pace(rate: f64) -> Duration {
     let batch_events = f64::from(u32::try_from(BATCH * CONNECTIONS).unwrap_or(u32::MAX));
     Duration::from_secs_f64(batch_events / (rate / 2.0))
-}
-
-/// Median and 99th percentile of a 4 KiB write and `fdatasync` in the same folder, in ms.
-fn syncs(folder: &Path) -> io::Result<(f64, f64)> {
-    const COUNT: usize = 400;
-    let mut file = fs::File::create(folder.join("sync"))?;
-    let mut latencies = Latencies::default();
-    for _ in 0..COUNT {
-        let began = clock::now();
-        file.write_all(&[7; 4096])?;
-        file.sync_data()?;
-        latencies.push(began.elapsed());
-    }
-    let percentile = |percent| latencies.percentile_ms(percent).unwrap_or_default();
-    Ok((percentile(50), percentile(99)))
-}
-
-fn say(words: &str) {
-    // Progress only; a closed standard error changes nothing.
-    let _ = writeln!(io::stderr().lock(), "{words}");
 }

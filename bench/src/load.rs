@@ -9,14 +9,16 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use crate::clock::{self, Moment};
-use crate::generate::Generator;
 use crate::http::{Connection, Server};
+use crate::names::generator;
 use crate::report::{Latencies, Run};
 
 /// What to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) seed: u64,
+    /// Seconds after the first day that the events begin at.
+    pub(crate) from: u64,
     pub(crate) connections: usize,
     /// Requests of each connection.
     pub(crate) requests: usize,
@@ -32,8 +34,20 @@ pub(crate) enum Shape {
     Stream,
     /// One JSON event a request, known by its id.
     Single,
-    /// As `Stream`, asking for a receipt, one request every so often.
+    /// As `Stream`, one request every so often on each connection.
+    Paced(Duration),
+    /// As `Paced`, asking for a receipt.
     Receipts(Duration),
+}
+
+impl Shape {
+    /// How often a connection sends, if that is given.
+    fn pace(self) -> Option<Duration> {
+        match self {
+            Shape::Paced(every) | Shape::Receipts(every) => Some(every),
+            Shape::Stream | Shape::Single => None,
+        }
+    }
 }
 
 impl Load {
@@ -84,8 +98,7 @@ pub(crate) fn run(server: &Server, load: &Load) -> io::Result<Run> {
 
 /// The bodies of one connection, the same for one seed.
 fn bodies(load: &Load, connection: usize) -> Vec<Vec<u8>> {
-    let own = u64::try_from(connection).unwrap_or(0);
-    let mut generator = Generator::new(load.seed.wrapping_mul(1_000).wrapping_add(own));
+    let mut generator = generator(load.seed, connection, load.from);
     (0..load.requests).map(|_| generator.ndjson(load.batch)).collect()
 }
 
@@ -105,7 +118,7 @@ impl Sender {
 
     /// The moment from which the next request counts: now, or when it was due.
     fn wait(&mut self, shape: Shape) -> Moment {
-        let Shape::Receipts(every) = shape else { return clock::now() };
+        let Some(every) = shape.pace() else { return clock::now() };
         let this = self.due;
         self.due = this.after(every);
         std::thread::sleep(this.until());
@@ -141,7 +154,7 @@ fn send(load: &Load, mut group: Vec<Sender>, start: &Barrier) -> io::Result<Late
 
 /// Paced connections begin one after the other, so that requests arrive evenly.
 fn offset(load: &Load, connection: usize) -> Duration {
-    let Shape::Receipts(every) = load.shape else { return Duration::ZERO };
+    let Some(every) = load.shape.pace() else { return Duration::ZERO };
     let part = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     every * part(connection) / part(load.connections)
 }
@@ -154,7 +167,7 @@ fn headers(load: &Load, connection: usize, number: usize) -> String {
     );
     match load.shape {
         Shape::Single => "content-type: application/json\r\n".to_owned(),
-        Shape::Stream => stream,
+        Shape::Stream | Shape::Paced(_) => stream,
         Shape::Receipts(_) => stream + "prefer: receipt\r\n",
     }
 }

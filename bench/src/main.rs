@@ -4,16 +4,28 @@
 //! durability and batch size. Runs are bounded in events and time and leave nothing behind. It
 //! refuses to be a test: it is never run by one.
 
+mod ask; // the questions, to us and in a rival's words
 mod clickhouse; // the rival in process, by a script of its own
 mod clock;
+mod freshness; // the scenario: found after its acknowledgement
 mod generate; // the synthetic event
+mod growth; // the scenario: ten times the events
 mod http; // a sender that takes little
 mod ingest; // the scenario: acknowledged ingest beside PostgreSQL
+mod interference; // the scenario: readers and ingest in each other's way
 mod load; // our server under load
 mod lookups; // the scenario: look-ups and bytes of what is archived, beside both rivals
+mod machine; // what it runs on
+mod memory; // the scenario: memory at full ingest
+mod names; // the events in pieces, and what is asked for
+mod options; // the words of a scenario
 mod postgres; // the rival
 mod report; // words and CSV
+mod restart; // the scenario: ready after a crash
 mod server; // our server as a child
+mod sheet; // figures of a scenario, as words and CSV
+mod store; // a store of ours, filled and archived
+mod verify; // the scenario: offline verification on one core
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -26,11 +38,18 @@ indelible-bench <scenario>
                      events on 64, receipts at half load; beside PostgreSQL COPY and single INSERTs.
                      NAME is ours, rival or one scenario's. The store and the rival's cluster lie in DIR (default: the temporary folder)
                      and are removed
-  lookups [--events N] [--server PATH] [--dir DIR] [--python PATH] [--only NAME]
-                     bytes an event, and by id, by actor, by target and by hour over N events (default
-                     1,000,000) that are flushed and compacted; beside PostgreSQL with five indexes and
-                     ClickHouse (`chdb-core` of the Python named) with three blooms. NAME is ours,
-                     postgres or clickhouse
+  lookups            bytes an event, and by id, by actor, by target and by hour over 1,000,000 events
+                     that are flushed and merged; beside PostgreSQL with five indexes and ClickHouse
+                     (`chdb-core` of the Python named) with three blooms
+  freshness          from the acknowledgement of an event to a search that holds it
+  interference       readers while ingest runs at 80 %; ingest while eight clients scan
+  memory             the most memory at full ingest
+  restart            ready after kill -9 with a log of 1 GiB
+  verify             `verify store` on one core
+  growth             look-ups, ingest and memory at 10,000,000 events and at a tenth of them
+
+                     these take [--events N] [--server PATH] [--dir DIR] [--python PATH] [--only NAME];
+                     NAME is ours, postgres or clickhouse
   events COUNT [SEED]  the synthetic events as NDJSON on standard output
 
 example:
@@ -43,6 +62,12 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some("ingest") => ingest::run(rest),
         Some("lookups") => lookups::run(rest),
+        Some("freshness") => freshness::run(rest),
+        Some("interference") => interference::run(rest),
+        Some("memory") => memory::run(rest),
+        Some("restart") => restart::run(rest),
+        Some("verify") => verify::run(rest),
+        Some("growth") => growth::run(rest),
         Some("events") => events(rest),
         _ => Err(HELP.to_owned()),
     };

@@ -4,6 +4,8 @@
 //! as the user `postgres` through `setpriv`. Durable as installed: `fsync` and `synchronous_commit`
 //! are on.
 
+mod trial;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::generate::Generator;
+use crate::names::{BATCH, CONNECTIONS, Piece, generator};
 use crate::report::{Latencies, Run};
 
 const USER: &str = "postgres";
@@ -39,9 +42,13 @@ pub(crate) struct Postgres {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Copy {
     pub(crate) seed: u64,
+    /// Seconds after the first day that the events begin at.
+    pub(crate) from: u64,
     pub(crate) writers: usize,
     pub(crate) commits: usize,
     pub(crate) batch: usize,
+    /// How long a writer waits after each commit.
+    pub(crate) pause: Duration,
 }
 
 impl Postgres {
@@ -55,19 +62,57 @@ impl Postgres {
         let data = postgres.data();
         postgres
             .run("initdb", &["-D", &data, "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C"])?;
+        postgres.launch()?;
+        Ok(postgres)
+    }
+
+    /// Starts the server on its cluster and waits until it takes connections.
+    fn launch(&self) -> io::Result<()> {
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -k {} -c shared_buffers=512MB -c max_wal_size=4GB",
-            postgres.port,
-            postgres.folder.display()
+            self.port,
+            self.folder.display()
         );
-        let log = postgres.folder.join("log").display().to_string();
-        postgres.run("pg_ctl", &["-D", &data, "-w", "-l", &log, "-o", &options, "start"])?;
-        Ok(postgres)
+        let log = self.folder.join("log").display().to_string();
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-l", &log, "-o", &options, "start"])
     }
 
     /// COPY of `batch` rows a commit by several `psql` at once into a fresh table.
     pub(crate) fn copy(&self, copy: &Copy) -> io::Result<Run> {
         self.fresh_table()?;
+        let run = self.append(copy)?;
+        self.expect_rows(run.events)?;
+        Ok(run)
+    }
+
+    /// COPY of all pieces into a fresh table, as one run.
+    pub(crate) fn fill(&self, pieces: &[Piece]) -> io::Result<Run> {
+        self.fresh_table()?;
+        let whole = self.append_pieces(pieces)?;
+        self.expect_rows(whole.events)?;
+        Ok(whole)
+    }
+
+    /// COPY of all pieces into the table that is there.
+    pub(crate) fn append_pieces(&self, pieces: &[Piece]) -> io::Result<Run> {
+        let mut whole = Run { events: 0, seconds: 0.0, latencies: Latencies::default() };
+        for piece in pieces {
+            let run = self.append(&Copy {
+                seed: piece.seed,
+                from: piece.from,
+                writers: CONNECTIONS,
+                commits: piece.requests,
+                batch: BATCH,
+                pause: Duration::ZERO,
+            })?;
+            whole.events += run.events;
+            whole.seconds += run.seconds;
+        }
+        Ok(whole)
+    }
+
+    /// COPY by several `psql` at once into the table that is there.
+    pub(crate) fn append(&self, copy: &Copy) -> io::Result<Run> {
         let mut scripts = Vec::new();
         for writer in 0..copy.writers {
             let path = self.folder.join(format!("copy-{writer}.sql"));
@@ -90,7 +135,9 @@ impl Postgres {
         }
         let seconds = began.elapsed().as_secs_f64();
         let events = copy.writers * copy.commits * copy.batch;
-        self.expect_rows(events)?;
+        for script in scripts {
+            fs::remove_file(script)?;
+        }
         Ok(Run { events, seconds, latencies: Latencies::default() })
     }
 
@@ -247,8 +294,7 @@ fn free_port() -> io::Result<u16> {
 
 /// A file of COPY statements with their rows; each is a transaction of its own.
 fn copy_script(path: &Path, copy: &Copy, writer: usize) -> io::Result<()> {
-    let own = u64::try_from(writer).unwrap_or(0);
-    let mut generator = Generator::new(copy.seed.wrapping_mul(1_000).wrapping_add(own));
+    let mut generator = generator(copy.seed, writer, copy.from);
     let mut out = io::BufWriter::new(fs::File::create(path)?);
     for _ in 0..copy.commits {
         writeln!(out, "COPY audit (id, occurred_at, action, actor, target, event) FROM STDIN;")?;
@@ -258,6 +304,9 @@ fn copy_script(path: &Path, copy: &Copy, writer: usize) -> io::Result<()> {
             writeln!(out, "{id}\t{at}\t{action}\t{}\t{}\t{}", made.actor, made.target, made.json)?;
         }
         writeln!(out, "\\.")?;
+        if !copy.pause.is_zero() {
+            writeln!(out, "SELECT pg_sleep({}) \\g /dev/null", copy.pause.as_secs_f64())?;
+        }
     }
     out.flush()
 }

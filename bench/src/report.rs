@@ -1,6 +1,7 @@
 //! What was measured, as words and as CSV. A figure always stands with its durability and batch size.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 /// Latencies of one scenario.
@@ -21,6 +22,11 @@ impl Latencies {
     /// Those of the second time, where a list was asked twice in a row.
     pub(crate) fn second_half(&self) -> Self {
         Self(self.0.iter().skip(self.0.len() / 2).copied().collect())
+    }
+
+    /// Those of every second question.
+    pub(crate) fn every_second(&self) -> Self {
+        Self(self.0.iter().skip(1).step_by(2).copied().collect())
     }
 
     /// How many there are.
@@ -95,6 +101,12 @@ pub(crate) fn text(scenarios: &[Scenario], sync_ms: (f64, f64)) -> String {
         let _ = writeln!(out, "{}", csv(scenario, scenarios));
     }
     out
+}
+
+/// Progress for whoever waits.
+pub(crate) fn say(words: &str) {
+    // A closed standard error changes nothing.
+    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 const CSV_HEADER: &str =

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::http::{Connection, Server};
 
 /// How long a start or stop may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 
 /// A running server; dropping it kills it.
@@ -37,6 +37,16 @@ pub(crate) fn binary(given: Option<&Path>) -> io::Result<PathBuf> {
 impl Running {
     /// Starts a server with a fresh store in `folder` and waits until it is ready.
     pub(crate) fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
+        Self::start_with(binary, folder, &[])
+    }
+
+    /// Starts a server with further settings, as environment, on the store in `folder`, which is made
+    /// if there is none, and waits until it is ready.
+    pub(crate) fn start_with(
+        binary: &Path,
+        folder: &Path,
+        settings: &[(&'static str, String)],
+    ) -> io::Result<Self> {
         let data = folder.join("data");
         let log = fs::File::create(folder.join("server.log"))?;
         let child = Command::new(binary)
@@ -44,6 +54,7 @@ impl Running {
             .arg(&data)
             .arg("--key-dir")
             .arg(folder.join("keys"))
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -68,12 +79,24 @@ impl Running {
         ready.is_ok_and(|reply| reply.status == 200)
     }
 
-    /// The most memory that it has had, by the kernel's count.
+    /// The most memory that it has had since the start or the last call of `forget_peak`, by the
+    /// kernel's count.
     pub(crate) fn peak_bytes(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
         kib.map(|kib| kib << 10).ok_or_else(|| io::Error::other("no VmHWM"))
+    }
+
+    /// Lets the peak begin anew at what is held now.
+    pub(crate) fn forget_peak(&self) -> io::Result<()> {
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+    }
+
+    /// Kills it without a warning and waits until it is gone.
+    pub(crate) fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
     }
 
     /// Stops it as an operator would.
