@@ -4,6 +4,7 @@
 //! promise. A `kill -9` cannot see a missing sync (the page cache lives on): that is what the
 //! simulator and the trace are for.
 
+mod fuse;
 mod http;
 mod load;
 mod rounds;
@@ -26,8 +27,10 @@ cargo xtask crash [PART] [OPTIONS]
   rounds     kill -9 under mixed load; compares with what was acknowledged after each restart
   window     20 processes without streams, killed at random; each id is stored once
   control    the window part on a build without the id window, which must fail
+  fuse       power cuts on a file system that loses what was not synced (root, /dev/fuse); builds that
+             do not sync, or sync too little, must fail
   trace      strace: the sync stands between the last write and the 2xx; EIO ends with exit code 70
-  (none)     all four
+  (none)     all of them
 
   --rounds N     how many rounds (300)
   --events N     events that each store of 25 rounds ends with (400000)
@@ -58,12 +61,20 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     if options.part == "control" {
         return Ok(());
     }
+    if (all || options.part == "fuse") && options.binary.is_none() {
+        for name in ["no_fsync", "sqlite_normal"] {
+            fuse::must_fail(&planted::binary(name)?, name)?;
+        }
+    }
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
         None => planted::true_binary()?,
     };
     if all || options.part == "trace" {
         trace::run(&binary)?;
+    }
+    if all || options.part == "fuse" {
+        fuse::run(&binary, options.rounds)?;
     }
     if all || options.part == "window" {
         run::say(&window::run(&binary)?);
@@ -89,7 +100,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
             "--rounds" => options.rounds = number(value()?)?,
             "--events" => options.events = number(value()?)?,
             "--bin" => options.binary = Some(PathBuf::from(value()?)),
-            "rounds" | "window" | "control" | "trace" => options.part.clone_from(word),
+            "rounds" | "window" | "control" | "trace" | "fuse" => options.part.clone_from(word),
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),
         }
     }

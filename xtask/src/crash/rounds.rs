@@ -104,7 +104,7 @@ fn store(home: &Home, rounds: u64, each: u64, figures: &mut Figures) -> Result<(
 }
 
 /// A clean stop, then the offline proof of the whole store.
-fn finish(home: &Home, server: Server) -> Result<(), String> {
+pub(super) fn finish(home: &Home, server: Server) -> Result<(), String> {
     let ended = server.stop()?;
     if ended.code() != Some(0) {
         return Err(format!("the clean stop ended with {ended}"));
@@ -122,7 +122,7 @@ fn finish(home: &Home, server: Server) -> Result<(), String> {
     ))
 }
 
-fn producers(seed: u64) -> Vec<Producer> {
+pub(super) fn producers(seed: u64) -> Vec<Producer> {
     let of = |at: u64, naming, batch_max| Producer::new(at, naming, batch_max, seed);
     vec![
         of(1, Naming::Stream, 1),
@@ -138,7 +138,7 @@ fn producers(seed: u64) -> Vec<Producer> {
 
 /// Load until the round's events are acknowledged, then a kill at a moment that chance picks while
 /// requests are in flight. Returns how many events were acknowledged.
-fn one_round(
+pub(super) fn one_round(
     server: Server,
     producers: &mut Vec<Producer>,
     each: u64,
@@ -188,7 +188,7 @@ fn wait_for(tally: &Tally, events: u64, ended: &Receiver<()>) -> Result<(), Stri
     Ok(())
 }
 
-fn compare(contents: &Contents, producers: &[Producer]) -> Result<(), String> {
+pub(super) fn compare(contents: &Contents, producers: &[Producer]) -> Result<(), String> {
     contents.check_once()?;
     let mut kept = 0;
     for (index, id) in producers.iter().flat_map(|producer| &producer.kept) {

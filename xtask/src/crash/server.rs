@@ -21,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) struct Home {
     binary: PathBuf,
     root: PathBuf,
+    /// Settings beyond the defaults, as variables.
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 /// A running server.
@@ -39,7 +41,18 @@ impl Home {
         let name = format!("indelible-crash-{}-{seed:016x}", std::process::id());
         let root = std::env::temp_dir().join(name);
         fs::create_dir_all(&root).map_err(|error| format!("no place for a store: {error}"))?;
-        Ok(Self { binary: binary.to_path_buf(), root })
+        Ok(Self { binary: binary.to_path_buf(), root, settings: Vec::new() })
+    }
+
+    /// The same place with other settings.
+    pub(crate) fn with(mut self, settings: &[(&'static str, &'static str)]) -> Self {
+        self.settings = settings.to_vec();
+        self
+    }
+
+    /// Where the data directory is.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("indelible-data")
     }
 
     /// Where the store and its logs are.
@@ -76,6 +89,7 @@ impl Home {
             .current_dir(&self.root)
             .env("INDELIBLE_KEY_DIR", self.root.join("keys"))
             .env("INDELIBLE__LAKE__HOT_BYTES_MAX", "1073741824")
+            .envs(self.settings.iter().copied())
             .stdin(Stdio::null());
     }
 
@@ -116,7 +130,7 @@ impl Home {
     }
 
     fn door(&self) -> Result<Door, String> {
-        let path = self.root.join("indelible-data/client.json");
+        let path = self.data().join("client.json");
         let text = fs::read_to_string(&path).map_err(|error| format!("client.json: {error}"))?;
         let file: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| format!("client.json: {error}"))?;

@@ -1,0 +1,108 @@
+//! Power cuts on the real binary: its data lies on a file system of ours that knows what was synced,
+//! and that loses the rest.
+//!
+//! A round is load, `kill -9` while requests are in flight, and a cut: of what was not synced any
+//! subset goes, names too. After the next start everything ever acknowledged must be there once, and
+//! `verify store` must find nothing. The thresholds are tiny, so that a round sees flushes,
+//! compactions and trims. The keys lie outside: they are not what is cut. It refuses to run without
+//! root and `/dev/fuse`, and says so.
+
+mod model;
+mod mount;
+
+use std::path::Path;
+
+use self::model::Model;
+use self::mount::Mounted;
+use super::rounds::{self, compare, one_round};
+use super::server::Home;
+use super::store::Contents;
+use super::{Dice, fresh_seed};
+use crate::run;
+
+/// Rounds on one store.
+const ROUNDS_PER_STORE: u64 = 10;
+/// Rounds within which a build that does not sync must have lost something.
+const MUST_LOSE_WITHIN: u64 = 20;
+/// Events that a round acknowledges at least.
+const EVENTS: u64 = 1_500;
+
+/// Thresholds at which a round of so few events flushes, merges and trims.
+const TINY: [(&str, &str); 5] = [
+    ("INDELIBLE__LEDGER__WAL_FILE_BYTES", "262144"),
+    ("INDELIBLE__LEDGER__WAL_BYTES_MAX", "1048576"),
+    ("INDELIBLE__LAKE__FLUSH_ROWS_MAX", "400"),
+    ("INDELIBLE__LAKE__FLUSH_AFTER_MS", "300"),
+    ("INDELIBLE__LAKE__FLUSH_ROWS_MIN", "50"),
+];
+
+#[derive(Debug, Default)]
+struct Figures {
+    rounds: u64,
+    stores: u64,
+    events: u64,
+    syncs: u64,
+    lost: u64,
+    kept: u64,
+}
+
+/// Runs so many rounds; the first broken promise ends it.
+pub(crate) fn run(binary: &Path, rounds: u64) -> Result<(), String> {
+    let mut figures = Figures::default();
+    while figures.rounds < rounds {
+        let seed = fresh_seed();
+        let home = Home::new(binary, seed)?.with(&TINY);
+        let count = ROUNDS_PER_STORE.min(rounds - figures.rounds);
+        let place = home.root().display().to_string();
+        store(&home, count, seed, &mut figures)
+            .map_err(|why| format!("seed {seed:#x}, kept in {place}: {why}"))?;
+        home.remove();
+        figures.stores += 1;
+        run::say(&format!("crash fuse: {} of {rounds} done, {figures:?}", figures.rounds));
+    }
+    let Figures { rounds, stores, events, syncs, lost, kept } = figures;
+    run::say(&format!(
+        "power cuts: {rounds} rounds on {stores} stores, {events} events acknowledged, {syncs} syncs, \
+         {lost} changes lost and {kept} kept by the cuts; lost 0, duplicated 0"
+    ));
+    Ok(())
+}
+
+/// A build that breaks a promise on purpose must be caught.
+pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
+    match run(binary, MUST_LOSE_WITHIN) {
+        Err(why) => {
+            run::say(&format!("crash fuse: the build `{name}` is caught, as it must be: {why}"));
+            Ok(())
+        }
+        Ok(()) => Err(format!("the build `{name}` went through {MUST_LOSE_WITHIN} power cuts")),
+    }
+}
+
+fn store(home: &Home, rounds: u64, seed: u64, figures: &mut Figures) -> Result<(), String> {
+    let mut dice = Dice::new(seed);
+    let mut producers = rounds::producers(dice.next());
+    let mut model = Model::new();
+    for round in 0..=rounds {
+        let mounted = Mounted::new(model, &home.data())?;
+        let server = home.serve()?;
+        let contents = Contents::read(&server.door)?;
+        compare(&contents, &producers)?;
+        if round == rounds {
+            rounds::finish(home, server)?;
+            model = mounted.unmount()?;
+            figures.syncs += model.counts.syncs;
+            figures.lost += model.counts.lost;
+            figures.kept += model.counts.kept;
+            return Ok(());
+        }
+        figures.events += one_round(server, &mut producers, EVENTS, &mut dice)?;
+        for producer in &mut producers {
+            producer.duplicates = 0;
+        }
+        model = mounted.unmount()?;
+        model.cut(&mut dice);
+        figures.rounds += 1;
+    }
+    Ok(())
+}
