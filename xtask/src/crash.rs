@@ -4,6 +4,7 @@
 //! promise. A `kill -9` cannot see a missing sync (the page cache lives on): that is what the
 //! simulator and the trace are for.
 
+mod archive;
 mod fuse;
 mod http;
 mod load;
@@ -25,6 +26,7 @@ const HELP: &str = "\
 cargo xtask crash [PART] [OPTIONS]
 
   rounds     kill -9 under mixed load; compares with what was acknowledged after each restart
+  archive    kill -9 over flush, merge and trim: tiny thresholds, counts by search and SQL
   window     20 processes without streams, killed at random; each id is stored once
   control    the window part on a build without the id window, which must fail
   fuse       power cuts on a file system that loses what was not synced (root, /dev/fuse); builds that
@@ -79,6 +81,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     if all || options.part == "window" {
         run::say(&window::run(&binary)?);
     }
+    if all || options.part == "archive" {
+        archive::run(&binary, options.rounds)?;
+    }
     if all || options.part == "rounds" {
         rounds::run(&binary, options.rounds, options.events)?;
     }
@@ -100,7 +105,9 @@ fn parse(args: &[String]) -> Result<Options, String> {
             "--rounds" => options.rounds = number(value()?)?,
             "--events" => options.events = number(value()?)?,
             "--bin" => options.binary = Some(PathBuf::from(value()?)),
-            "rounds" | "window" | "control" | "trace" | "fuse" => options.part.clone_from(word),
+            "rounds" | "archive" | "window" | "control" | "trace" | "fuse" => {
+                options.part.clone_from(word);
+            }
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),
         }
     }

@@ -15,6 +15,9 @@ pub(crate) struct Tally {
     pub(crate) events: AtomicU64,
 }
 
+/// The outcome of every event of some producers.
+const DENIED: &str = "denied";
+
 /// How a producer names its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Naming {
@@ -29,6 +32,7 @@ pub(crate) enum Naming {
 pub(crate) struct Producer {
     name: String,
     naming: Naming,
+    outcome: &'static str,
     batch_max: u64,
     instance: String,
     next_seq: u64,
@@ -60,6 +64,7 @@ impl Producer {
         Self {
             name,
             naming,
+            outcome: if at % 4 == 3 { DENIED } else { "success" },
             batch_max,
             instance,
             next_seq: 1,
@@ -69,6 +74,11 @@ impl Producer {
             requests: 0,
             duplicates: 0,
         }
+    }
+
+    /// How many events of refusals were acknowledged, and how many may be stored besides.
+    pub(crate) fn denied(&self) -> (usize, u64) {
+        if self.outcome == DENIED { (self.kept.len(), self.unknown()) } else { (0, 0) }
     }
 
     /// How many events this producer sent without having seen an answer.
@@ -150,12 +160,13 @@ impl Producer {
         let (name, number) = (&self.name, self.dice.next());
         format!(
             concat!(
-                "{{{}\"action\":\"invoice.approve\",\"actor\":\"{}@acme\",\"outcome\":\"success\",",
+                "{{{}\"action\":\"invoice.approve\",\"actor\":\"{}@acme\",\"outcome\":\"{}\",",
                 "\"targets\":[\"invoice/{}\"],\"origin\":{{\"service\":\"billing\",\"ip\":\"10.0.0.7\"}},",
                 "\"occurred_at\":\"2026-11-24T08:00:00Z\",\"attrs\":{{\"amount\":{},\"nonce\":\"{:016x}\"}}}}"
             ),
             id,
             name,
+            self.outcome,
             number % 10_000,
             number % 1_000_000,
             number

@@ -63,6 +63,27 @@ impl Drop for Mounted {
     }
 }
 
+/// Takes away the mounts of runs that were killed: ours by name, in the folder of a process that is gone.
+pub(crate) fn sweep() {
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else { return };
+    for place in mounts.lines().filter_map(left_over) {
+        unmount(Path::new(place));
+    }
+}
+
+/// The place of one line of the list of mounts, if its run is gone.
+fn left_over(line: &str) -> Option<&str> {
+    let mut words = line.split(' ');
+    if words.next() != Some(NAME) {
+        return None;
+    }
+    let place = words.next()?;
+    let (_, after) = place.split_once("indelible-crash-")?;
+    let process: u32 = after.split('-').next()?.parse().ok()?;
+    let lives = Path::new("/proc").join(process.to_string()).exists();
+    (!lives).then_some(place)
+}
+
 /// Takes a mount away, whoever may still hold it; nothing happens where none is.
 fn unmount(place: &Path) {
     let mut command = Command::new("umount");
@@ -309,3 +330,6 @@ impl Filesystem for Files {
         reply.statfs(1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 4096, 255, 4096);
     }
 }
+
+#[cfg(test)]
+mod tests;
