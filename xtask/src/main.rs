@@ -2,6 +2,7 @@
 //! and that every step names itself before it starts and says plainly what it did not run.
 //! It holds no product code and nothing in the product names it.
 
+mod archive;
 mod crash;
 mod deny;
 mod figures;

@@ -204,6 +204,10 @@ pub(crate) struct Draft {
 impl Draft {
     /// Writes out what waits and makes the bytes durable.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        // The planted fault: what the page cache shows is taken for durable.
+        if cfg!(planted = "segment_no_sync") {
+            return self.flush().map_err(|error| disk("write", &self.temporary, error));
+        }
         let synced = self.flush().and_then(|()| self.store.pass(Step::Sync(&self.temporary)));
         let synced = synced.and_then(|()| self.file.sync_all());
         synced.map_err(|error| disk("sync", &self.temporary, error))
@@ -217,6 +221,10 @@ impl Draft {
         });
         named.map_err(|error| disk("rename", &self.temporary, error))?;
         self.is_named = true;
+        // The planted fault: a name that a power cut takes back.
+        if cfg!(planted = "segment_no_dir_sync") {
+            return Ok(());
+        }
         let folder = self.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.store.sync_dir(folder)
     }

@@ -49,7 +49,8 @@ fn rows_that_do_not_rebuild_keep_their_records_bytes() {
         world.truth.insert(index, format!("another record {index}").into_bytes());
     }
     world.flush(300);
-    assert_eq!(world.view().segments()[0].about().exact, 3);
+    let kept = world.view().segments()[0].about().exact;
+    assert_eq!(kept, 3, "INVARIANT (I2): they are kept");
     world.check();
     world.append(10);
     world.flush(10);
