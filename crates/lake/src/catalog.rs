@@ -10,6 +10,7 @@
 //! ought to know, and after a commit that failed for any reason but a full disk it refuses every
 //! further change: whether that one is durable, only a new start can say.
 
+mod draft; // a whole one at once
 mod look; // reading it, also without touching it
 mod row; // what a row says
 
@@ -24,6 +25,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::Error;
 use crate::store::{LAKE, Step, Store, UNFINISHED, disk};
+pub(crate) use draft::{draft, publish};
 pub use look::look;
 pub use row::{FileRow, Row, State};
 

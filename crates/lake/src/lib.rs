@@ -12,6 +12,7 @@ mod columns;
 pub mod hot; // the tail of each tenant, under one budget
 pub mod names; // names to rows
 pub mod rebuild; // rows to records
+pub mod repair; // a catalog made again of its files
 pub mod rollup; // counts by hour, action, outcome and kind
 pub mod rows; // events to columns
 pub mod runs; // columns that go on and on

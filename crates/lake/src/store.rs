@@ -160,6 +160,22 @@ impl Store {
         }
     }
 
+    /// Gives a file another name in the same folder. Durable after [`Store::sync_dir`].
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        let named = self
+            .pass(Step::Rename(from, to))
+            .and_then(|()| fs::rename(self.path(from), self.path(to)));
+        named.map_err(|error| disk("rename", from, error))
+    }
+
+    /// Makes the bytes of a file that somebody else has written durable.
+    pub(crate) fn sync_file(&self, name: &str) -> Result<(), Error> {
+        let synced = self
+            .pass(Step::Sync(name))
+            .and_then(|()| OpenOptions::new().write(true).open(self.path(name))?.sync_all());
+        synced.map_err(|error| disk("sync", name, error))
+    }
+
     /// Makes the names in a folder durable.
     pub(crate) fn sync_dir(&self, folder: &str) -> Result<(), Error> {
         let synced = self
