@@ -8,7 +8,7 @@ mod members;
 mod owned;
 mod read;
 mod rules;
-mod suggest;
+pub(crate) mod suggest;
 
 use crate::code::Code;
 use crate::damage::Damage;

@@ -4,9 +4,10 @@
 //! function of its arguments. Refuses to open a file, to read a clock, to draw a random number and to read JSON with
 //! anything but its own reader.
 //!
-//! Upper rooms use lower ones: system | record | commitment | canonical | event | normal damage | json | entry ids code limits.
+//! Upper rooms use lower ones: search | system | record | commitment | canonical | event | normal damage | json | entry ids code limits.
 
 pub mod receipt;
+pub mod search;
 pub mod system;
 
 pub mod record;

@@ -95,7 +95,7 @@ pub(super) fn one_of(value: &str, allowed: &[&str]) -> String {
 }
 
 /// The one of `names` that differs least from `text`, if it differs little.
-fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
     const CHARS_MAX: usize = 32;
     let text: Vec<char> = text.chars().take(CHARS_MAX + 1).flat_map(char::to_lowercase).collect();
     if text.len() > CHARS_MAX {
@@ -109,7 +109,7 @@ fn nearest<'n>(text: &str, names: &[&'n str]) -> Option<&'n str> {
 }
 
 /// How many characters must be put in, left out, replaced, or swapped with the next one, from `text` to `name`.
-fn distance(text: &[char], name: &str) -> usize {
+pub(crate) fn distance(text: &[char], name: &str) -> usize {
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=text.len()).collect();
     let mut previous = None;

@@ -8,4 +8,6 @@ mod arbitrary;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod vectors;
