@@ -280,3 +280,27 @@ fn bytes_that_are_no_text_are_refused() {
     assert_eq!(parse_bytes(b"actor:\xff", NOW).unwrap_err().reason, Reason::InvalidValue);
     assert!(parse_bytes(b"actor:ana", NOW).is_ok());
 }
+
+#[test]
+fn the_document_lists_every_field() {
+    const DOCUMENT: &str = include_str!("../../../../docs/reference/search.md");
+    let begun = DOCUMENT.lines().skip_while(|line| !line.starts_with("| field |")).skip(2);
+    let rows: Vec<&str> = begun.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), fields::SPECS.len());
+    for (row, spec) in rows.iter().zip(fields::SPECS) {
+        let aliases: Vec<String> = spec.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let begin = format!("| `{}` | {} | ", spec.name, aliases.join(", "));
+        assert!(
+            row.starts_with(&begin) && row.ends_with(&format!(" | {} |", spec.meaning)),
+            "{row}"
+        );
+        if let fields::Kind::Choice(values) | fields::Kind::Rank(values) = spec.kind {
+            assert!(row.contains(&values.join(" ")), "{row}");
+        }
+    }
+    for (word, _, _) in fields::IS {
+        let line = DOCUMENT.lines().find(|line| line.starts_with("`is:` is short for")).unwrap();
+        let is_named = line.split(|c: char| !c.is_alphanumeric()).any(|name| name == *word);
+        assert!(is_named, "is:{word} is not in the document");
+    }
+}

@@ -96,6 +96,29 @@ fn the_statements_are_those_of_the_table() {
     }
 }
 
+#[test]
+fn the_examples_of_the_document_hold() {
+    let document = text("docs/reference/search.md");
+    let mut examples = 0;
+    for block in document.split("```search\n").skip(1) {
+        let block = block.split("```").next().unwrap_or("");
+        for line in block.lines() {
+            examples += 1;
+            if let Some((query, print)) = line.split_once(" => ") {
+                assert_eq!(normal(query.trim()).unwrap(), print.trim(), "{line}");
+                continue;
+            }
+            let (query, refusal) = line.split_once(" =! ").expect(line);
+            let query = query.trim();
+            let error = search::parse(query, NOW).expect_err(line);
+            let (reason, mended) = refusal.trim().split_once(' ').unwrap_or((refusal.trim(), ""));
+            assert_eq!(error.reason.as_str(), reason, "{line}");
+            assert_eq!(error.mended(query).unwrap_or_default(), mended.trim(), "{line}");
+        }
+    }
+    assert!(examples > 60);
+}
+
 /// Pieces that searches are made of, and pieces that break them.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
