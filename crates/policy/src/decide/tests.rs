@@ -48,6 +48,7 @@ fn word(decision: &Decision) -> &'static str {
         Decision::Allow(view) => match view.rows() {
             Rows::All => "all",
             Rows::SentBy(_) => "sent",
+            Rows::Scoped(_) => "scoped",
         },
         Decision::Deny { reason: Denial::OtherTenant } => "tenant",
         Decision::Deny { reason: Denial::MissingScope { .. } } => "scope",
@@ -85,7 +86,7 @@ fn every_combination_is_decided_as_the_rule_says() {
                         *seen.entry(want).or_insert(0) += 1;
                         if let Decision::Allow(view) = decision {
                             assert_eq!(view.tenant(), &tenant(asked));
-                            assert_eq!(view.fields(), Fields::All);
+                            assert_eq!(view.fields(), &Fields::All);
                         }
                     }
                 }
