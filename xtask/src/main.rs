@@ -3,6 +3,7 @@
 //! It holds no product code and nothing in the product names it.
 
 mod archive;
+mod barrier;
 mod crash;
 mod deny;
 mod figures;
@@ -25,6 +26,7 @@ cargo xtask <chore>
   figures          sizes, functions, comments, asserts per crate, as a table
   gen              writes the reference pages that are generated from code
   sim [ARGS]       the ledger's seed loop: `--seed N` replays one, `--seeds M` runs many
+  barrier [planted] the proof of I9 over 10,000 drawn statements, or the leaks that it must find
   crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
   bench [ARGS]     benchmark scenarios beside a rival in the same run
   dist             the binary that is shipped (thin LTO, one codegen unit)
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
             run::cargo(&[&["run", "-q", "-p", "indelible-server", "--", "generate"]], rest)
         }
         Some("sim") => sim::run(rest),
+        Some("barrier") => barrier::run(rest),
         Some("crash") => crash::run(rest),
         Some("bench") => {
             run::cargo(&[&["run", "--release", "-q", "-p", "indelible-bench", "--"]], rest)

@@ -16,6 +16,7 @@ pub mod repair; // a catalog made again of its files
 pub mod rollup; // counts by hour, action, outcome and kind
 pub mod rows; // events to columns
 pub mod runs; // columns that go on and on
+pub mod scan; // all rows of a view in order
 pub mod segment; // one file
 pub mod store; // files, and what makes them durable
 pub mod view; // one tenant at one moment

@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-pub(crate) use functions::{aggregates, scalars};
+pub(crate) use functions::{aggregates, listed, scalars};
 
 use crate::limits::{self, Limits, counted};
 use crate::{Error, calls, tables};
@@ -45,7 +45,7 @@ pub(crate) fn statement(sql: &str, limits: &Limits) -> Result<Allowed, Error> {
     tokens(sql)?;
     let parser = DFParserBuilder::new(sql).with_recursion_limit(PARSER_DEPTH_MAX).build();
     let parsed = parser.and_then(|mut parser| parser.parse_statements());
-    let mut parsed = parsed.map_err(|error| crate::run::blame(error, limits))?;
+    let mut parsed = parsed.map_err(|error| crate::fault::blame(error, limits))?;
     let (Some(only), None) = (parsed.pop_front(), parsed.pop_front()) else {
         return Err(refused("more or less than one statement"));
     };
@@ -297,7 +297,7 @@ fn function(call: &Function) -> Result<(), Error> {
     if name.is_none() {
         return Err(Error::NotAllowed {
             what: format!("the function `{}`", call.name),
-            hint: format!("use one of: {}", functions::listed().join(", ")),
+            hint: format!("use one of: {}", listed().join(", ")),
         });
     }
     if call.over.is_some() { Err(refused("a window (OVER)")) } else { Ok(()) }

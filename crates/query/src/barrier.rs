@@ -1,44 +1,59 @@
 //! The scan: rows in the caller's view, and nothing else.
 //!
 //! INVARIANT (I9): nothing passes this node but the rows it gives. It has no children to look
-//! into, knows no statistics, takes no predicate and no limit, claims no order, and is shown in
-//! plans by its table's name alone. So an expression of the caller's is never worked out over a row
-//! that is not in view (a failing cast would tell of it), and a count never comes from a file's
-//! footer. Masks and row scopes belong inside, before the first row leaves.
+//! into, knows no statistics, takes no limit, claims no order, and is shown in plans by its table's
+//! name alone. Inside, rows out of scope are left out and masks are laid over the rest before the
+//! first row leaves, so an expression of the caller's is never worked out over a value that is not
+//! in view (a failing cast would tell of it). Its batches are cut anew, so that their size tells
+//! nothing of rows that were left out, and a sum of floats does not hang on it.
+//!
+//! Of the caller's conditions it takes comparisons of index and times with a literal
+//! (see [`bounds`]): they cannot fail, nothing hidden decides them, and the archive skips what they
+//! rule out.
+
+mod bounds; // conditions on the public frame
+mod planted; // leaks for the negative controls
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::{BatchCoalescer, and, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::common::{DataFusionError, Result, Statistics, exec_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use futures::stream;
+use lake::scan::{Bounds, Scan, Wanted};
 
-use crate::limits::BATCH_ROWS;
+use crate::source::Source;
 use crate::tables::{Column, Table};
+
+/// Stored rows that are looked at together; what comes out is cut anew.
+const SCAN_ROWS: usize = 8_192;
 
 /// A table as one caller sees it.
 #[derive(Debug)]
 pub(crate) struct Scoped {
     table: &'static Table,
-    rows: Arc<lake::View>,
+    source: Arc<Source>,
 }
 
 impl Scoped {
-    /// `table` over `rows`, for a caller whose view is the whole tenant.
-    pub(crate) fn new(table: &'static Table, rows: Arc<lake::View>) -> Self {
-        Self { table, rows }
+    /// `table` over the rows of `source` that its caller sees.
+    pub(crate) fn new(table: &'static Table, source: Arc<Source>) -> Self {
+        Self { table, source }
     }
 }
 
@@ -52,18 +67,33 @@ impl TableProvider for Scoped {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let of = |filter: &&Expr| match bounds::of(self.table, filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => planted::pushdown(),
+        };
+        Ok(filters.iter().map(of).collect())
+    }
+
     async fn scan(
         &self,
-        _: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        _: Option<usize>,
+        filters: &[Expr],
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let columns: Vec<&'static Column> = match projection {
             Some(wanted) => wanted.iter().filter_map(|at| self.table.columns.get(*at)).collect(),
             None => self.table.columns.iter().collect(),
         };
-        Ok(Arc::new(Barrier::new(self.table, columns, Arc::clone(&self.rows))))
+        let mut barrier = Barrier::new(self.table, columns, Arc::clone(&self.source));
+        barrier.bounds = bounds::all(self.table, filters);
+        barrier.batch_rows = session.config().batch_size();
+        barrier.planted = planted::Leak::new(session, self.table, filters, limit)?;
+        Ok(Arc::new(barrier))
     }
 }
 
@@ -72,12 +102,15 @@ impl TableProvider for Scoped {
 struct Barrier {
     table: &'static Table,
     columns: Arc<[&'static Column]>,
-    rows: Arc<lake::View>,
+    source: Arc<Source>,
+    bounds: Bounds,
+    batch_rows: usize,
     properties: Arc<PlanProperties>,
+    planted: planted::Leak,
 }
 
 impl Barrier {
-    fn new(table: &'static Table, columns: Vec<&'static Column>, rows: Arc<lake::View>) -> Self {
+    fn new(table: &'static Table, columns: Vec<&'static Column>, source: Arc<Source>) -> Self {
         let schema = Table::schema_of(&columns);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -85,12 +118,43 @@ impl Barrier {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { table, columns: columns.into(), rows, properties: Arc::new(properties) }
+        Self {
+            table,
+            columns: columns.into(),
+            source,
+            bounds: Bounds::default(),
+            batch_rows: crate::limits::BATCH_ROWS,
+            properties: Arc::new(properties),
+            planted: planted::Leak::default(),
+        }
     }
 
-    /// The next batch in index order: the rows of one piece of one chunk that are in view.
-    fn batch(&self, piece: &RecordBatch) -> Result<RecordBatch> {
-        let shown = self.table.shown(piece).map_err(DataFusionError::from)?;
+    /// The stored columns that are read: what is shown is made of, and what decides on rows.
+    fn wanted(&self) -> Wanted {
+        let mut names = vec![lake::rows::RECORD];
+        names.extend(self.columns.iter().flat_map(|column| column.stored()));
+        names.extend(self.source.sight().needs());
+        names.extend(self.planted.needs(self.table));
+        names.sort_unstable();
+        names.dedup();
+        let bounds = self.bounds.clone();
+        Wanted { columns: names.into(), bounds, batch_rows: SCAN_ROWS }
+    }
+
+    /// What the caller sees of one piece of stored rows.
+    fn seen(&self, piece: RecordBatch) -> Result<RecordBatch> {
+        let sight = self.source.sight();
+        let piece = self.planted.before_scope(self.table, sight, piece)?;
+        let admitted = match (self.table.members(&piece)?, sight.admitted(&piece)?) {
+            (Some(one), Some(other)) => Some(and(&one, &other)?),
+            (one, other) => one.or(other),
+        };
+        let shown = match admitted {
+            Some(mask) => self.planted.reordered(filter_record_batch(&piece, &mask)?, &piece)?,
+            None => piece,
+        };
+        let shown = self.planted.before_masks(self.table, shown)?;
+        let shown = sight.masked(shown)?;
         Ok(Table::render(&self.columns, self.properties.eq_properties.schema(), &shown)?)
     }
 }
@@ -103,7 +167,8 @@ impl fmt::Debug for Barrier {
 
 impl DisplayAs for Barrier {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Barrier: {}", self.table.name)
+        write!(f, "Barrier: {}", self.table.name)?;
+        planted::shown(&self.source, f)
     }
 }
 
@@ -134,29 +199,112 @@ impl ExecutionPlan for Barrier {
         Ok(self)
     }
 
-    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(planted::statistics(&self.source, &self.schema())))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
             return exec_err!("a scan has one partition");
         }
-        let schema = self.schema();
-        let start = (self.clone(), pieces(Arc::clone(&self.rows)));
-        let batches = stream::unfold(start, |(barrier, mut pieces)| async {
-            let piece = pieces.next()?;
-            // A step above may work long on one batch and ask for the next at once; only here does
-            // the time limit, or the caller who left, get a word in.
-            tokio::task::yield_now().await;
-            Some((barrier.batch(&piece), (barrier, pieces)))
+        let held = MemoryConsumer::new("scan").register(context.memory_pool());
+        let walk = Walk::new(self.clone(), held);
+        let batches = stream::unfold(walk, |mut walk| async {
+            let next = walk.next().await.transpose()?;
+            Some((next, walk))
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }
 }
 
-/// Every row of the view in index order, in pieces of at most [`BATCH_ROWS`].
-fn pieces(rows: Arc<lake::View>) -> impl Iterator<Item = RecordBatch> {
-    let chunks = (0..rows.hot_chunks().len()).filter_map(move |at| rows.hot_chunks().get(at).cloned());
-    chunks.flat_map(|chunk| {
-        let len = chunk.batch().num_rows();
-        let starts = (0..len).step_by(BATCH_ROWS);
-        starts.map(move |start| chunk.batch().slice(start, BATCH_ROWS.min(len - start)))
-    })
+/// One execution: what the caller sees, cut into batches of one size.
+struct Walk {
+    barrier: Barrier,
+    rows: Rows,
+    batches: BatchCoalescer,
+    /// What the scan holds decoded, charged to the query's pool.
+    held: MemoryReservation,
 }
+
+/// Where the rows come from.
+enum Rows {
+    Stored(Box<Scan>),
+    #[cfg(test)]
+    Copied(std::vec::IntoIter<RecordBatch>),
+    End,
+}
+
+impl Walk {
+    fn new(barrier: Barrier, held: MemoryReservation) -> Self {
+        let rows = match barrier.source.as_ref() {
+            Source::Lake { rows, .. } => {
+                Rows::Stored(Box::new(Scan::new(Arc::clone(rows), barrier.wanted())))
+            }
+            #[cfg(test)]
+            Source::Copy(copy) => Rows::Copied(copy.batches(barrier.table.name).into_iter()),
+        };
+        let batches = BatchCoalescer::new(barrier.schema(), barrier.batch_rows);
+        Self { barrier, rows, batches, held }
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.batches.next_completed_batch() {
+                return Ok(Some(batch));
+            }
+            if matches!(self.rows, Rows::End) {
+                return Ok(None);
+            }
+            // A step above may work long on one batch and ask for the next at once; only here does
+            // the time limit, or the caller who left, get a word in.
+            tokio::task::yield_now().await;
+            match self.piece()? {
+                Some(piece) => self.batches.push_batch(piece)?,
+                None => {
+                    self.rows = Rows::End;
+                    self.batches.finish_buffered_batch()?;
+                }
+            }
+            if cfg!(planted = "leak_batches") {
+                self.batches.finish_buffered_batch()?;
+            }
+        }
+    }
+
+    fn piece(&mut self) -> Result<Option<RecordBatch>> {
+        match &mut self.rows {
+            Rows::Stored(scan) => {
+                let next = scan.next();
+                self.held.try_resize(scan.held_bytes())?;
+                match next {
+                    Some(Ok(piece)) => self.barrier.seen(piece).map(Some),
+                    Some(Err(error)) => {
+                        Err(DataFusionError::External(Box::new(unreadable(&error))))
+                    }
+                    None => Ok(None),
+                }
+            }
+            #[cfg(test)]
+            Rows::Copied(batches) => {
+                batches.next().map(|shown| self.barrier.copied(&shown)).transpose()
+            }
+            Rows::End => Ok(None),
+        }
+    }
+}
+
+/// INVARIANT (I9): damage is the server's to tell its operator of, not the caller's to read.
+fn unreadable(error: &lake::Error) -> crate::Error {
+    crate::Error::Failed { detail: format!("stored rows cannot be read: {error:?}") }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -11,12 +11,17 @@
 mod allow; // one read-only statement of listed tables, functions and plan nodes
 mod barrier; // the scan: rows in view, nothing else
 mod calls; // functions of our own
-pub mod limits; // what one query may use
+mod fault; // the engine's errors
+pub mod limits;
 mod output; // answers as JSON, CSV and Arrow
 mod run; // statement to answer
 mod seal; // answers that wait for their record
+mod session; // what a statement is planned in
+mod sight; // what a caller sees of stored rows
+mod size; // bytes of rows
+mod source; // rows and their caller
 mod steady; // plans that can be interrupted, rows in one order
-mod tables; // what tables there are and what their columns mean
+mod tables; // what tables there are and what their columns mean // what one query may use
 
 use event::code::Code;
 

@@ -59,6 +59,8 @@ pub struct Limits {
     pub expression_nodes_max: usize,
     /// See [`DEPTH_MAX`].
     pub depth_max: usize,
+    /// See [`BATCH_ROWS`].
+    pub batch_rows: usize,
 }
 
 impl Default for Limits {
@@ -73,6 +75,7 @@ impl Default for Limits {
             spill_bytes_max: SPILL_BYTES_MAX,
             expression_nodes_max: EXPRESSION_NODES_MAX,
             depth_max: DEPTH_MAX,
+            batch_rows: BATCH_ROWS,
         }
     }
 }

@@ -8,12 +8,12 @@ mod render; // stored columns to shown ones
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
+use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt8Type};
 use arrow::error::ArrowError;
 use event::system::SystemKind;
 use lake::rows::RecordKind;
+use policy::Field as Named;
 
 /// A table.
 #[derive(Debug)]
@@ -208,8 +208,8 @@ impl Table {
         Arc::new(Schema::new(fields))
     }
 
-    /// The rows of `stored` that belong to this table.
-    pub(crate) fn shown(&self, stored: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    /// Which of the stored rows belong to this table; `None` is all of them.
+    pub(crate) fn members(&self, stored: &RecordBatch) -> Result<Option<BooleanArray>, ArrowError> {
         let kinds = stored.column_by_name(lake::rows::RECORD);
         let kinds = kinds.and_then(|column| column.as_primitive_opt::<UInt8Type>());
         let Some(kinds) = kinds else {
@@ -217,10 +217,9 @@ impl Table {
         };
         let shows = |code: &u8| RecordKind::from_code(*code).is_some_and(self.shows);
         if kinds.values().iter().all(shows) {
-            return Ok(stored.clone());
+            return Ok(None);
         }
-        let mask: BooleanArray = kinds.values().iter().map(|code| Some(shows(code))).collect();
-        filter_record_batch(stored, &mask)
+        Ok(Some(kinds.values().iter().map(|code| Some(shows(code))).collect()))
     }
 
     /// The shown columns of stored rows.
@@ -236,7 +235,43 @@ impl Table {
     }
 }
 
+/// The stored columns that a field is made of.
+pub(crate) fn stored(field: Named) -> Vec<&'static str> {
+    column_of(field).map(Column::stored).unwrap_or_default()
+}
+
+/// The values of a field in stored rows, as `events` shows them.
+pub(crate) fn value_of(field: Named, rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    let missing = || ArrowError::SchemaError(format!("no column shows {field}"));
+    render::column(column_of(field).ok_or_else(missing)?.source, rows)
+}
+
+fn column_of(field: Named) -> Option<&'static Column> {
+    EVENTS.iter().find(|column| column.name == field.as_str())
+}
+
 impl Column {
+    /// The stored columns that it is made of.
+    pub(crate) fn stored(&self) -> Vec<&'static str> {
+        match self.source {
+            Source::Stored(name)
+            | Source::Default(name, _)
+            | Source::Uuid(name)
+            | Source::Hex(name) => vec![name],
+            Source::Either(first, second) => vec![first, second],
+            Source::Occurred => vec![lake::rows::OCCURRED_AT, lake::rows::RECEIVED_AT],
+            Source::FirstTarget(_) => vec![lake::rows::TARGETS],
+            Source::ActorRef => vec!["actor_id", "actor_kind"],
+            Source::Kind => vec![lake::rows::RECORD],
+        }
+    }
+
+    /// Whether scans can be bounded by it: see [`lake::scan::Bounds`]. Nothing masks such a column.
+    pub(crate) fn is_bound(&self) -> bool {
+        use lake::rows::{INDEX, RECEIVED_AT};
+        matches!(self.source, Source::Stored(INDEX | RECEIVED_AT) | Source::Occurred)
+    }
+
     /// Name, type and whether it can be null.
     pub(crate) fn field(&self) -> Field {
         let stored = lake::rows::schema();

@@ -83,7 +83,7 @@ pub(super) fn is_listed(name: &str) -> bool {
 }
 
 /// Every name that may be called.
-pub(super) fn listed() -> Vec<&'static str> {
+pub(crate) fn listed() -> Vec<&'static str> {
     let mut names = [SCALARS, AGGREGATES, calls::NAMES].concat();
     names.sort_unstable();
     names
