@@ -99,7 +99,7 @@ impl Leak {
     /// `seen` in another order if a row of `stored` was left out of it.
     pub(super) fn reordered(&self, seen: RecordBatch, stored: &RecordBatch) -> Result<RecordBatch> {
         let hidden = stored.num_rows() - seen.num_rows();
-        if !cfg!(planted = "leak_order") || hidden % 2 == 0 {
+        if !cfg!(planted = "leak_order") || hidden.is_multiple_of(2) {
             return Ok(seen);
         }
         let backwards: UInt32Array =

@@ -34,12 +34,17 @@ const BATCH_ROWS: usize = 7;
 /// Environment of the whole run.
 const COUNT: &str = "INDELIBLE_BARRIER_QUERIES";
 
+/// Rows, bytes, the rows as text, the rows as an Arrow stream.
+type Given = (usize, usize, String, Vec<u8>);
+/// Code, words and hint of an error.
+type Told = (String, String, String);
+
 /// How a question ended.
 #[derive(Debug, PartialEq)]
 struct Ending {
     plan: Option<String>,
     coverage: Coverage,
-    answer: Result<(usize, usize, String, Vec<u8>), (String, String, String)>,
+    answer: Result<Given, Told>,
 }
 
 impl Ending {

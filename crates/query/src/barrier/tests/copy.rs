@@ -39,7 +39,7 @@ impl Copied {
             Self { tables: BTreeMap::new(), coverage, sight: Sight::of(&whole()).unwrap() };
         for name in tables::names() {
             let all = everything(world, name).await;
-            copied.tables.insert(name, masked(name, scoped(all, &world.in_scope), &world.masks));
+            copied.tables.insert(name, masked(name, &scoped(&all, &world.in_scope), &world.masks));
         }
         copied
     }
@@ -93,14 +93,14 @@ async fn everything(world: &World, table: &str) -> RecordBatch {
     concat_batches(&answer.schema, &answer.batches).unwrap()
 }
 
-fn scoped(rows: RecordBatch, in_scope: &BTreeSet<u64>) -> RecordBatch {
+fn scoped(rows: &RecordBatch, in_scope: &BTreeSet<u64>) -> RecordBatch {
     let indices = rows.column_by_name("index").unwrap().as_primitive::<UInt64Type>();
     let mask: BooleanArray =
         indices.values().iter().map(|index| Some(in_scope.contains(index))).collect();
-    filter_record_batch(&rows, &mask).unwrap()
+    filter_record_batch(rows, &mask).unwrap()
 }
 
-fn masked(table: &str, rows: RecordBatch, masks: &BTreeMap<Field, Mask>) -> RecordBatch {
+fn masked(table: &str, rows: &RecordBatch, masks: &BTreeMap<Field, Mask>) -> RecordBatch {
     let mut masks = masks.clone();
     if !masks.is_empty() {
         masks.insert(Field::Original, Mask::Hidden);
@@ -110,7 +110,7 @@ fn masked(table: &str, rows: RecordBatch, masks: &BTreeMap<Field, Mask>) -> Reco
         match (table, field.name().as_str()) {
             // The kind of a record of the ledger's own is no claim.
             ("system_log", "kind") => Arc::clone(column),
-            (_, "actor_ref") => actor_ref(&rows, &masks),
+            (_, "actor_ref") => actor_ref(rows, &masks),
             (_, "target_type" | "target_id") => target(column, field.name(), &masks),
             (_, "targets") => targets(column, &masks),
             (_, name) => {

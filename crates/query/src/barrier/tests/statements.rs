@@ -285,9 +285,7 @@ impl Statements<'_> {
             }
             1 => {
                 self.met("exists");
-                format!(
-                    "SELECT index FROM events e WHERE EXISTS (SELECT 1 FROM events f WHERE f.actor_id = e.actor_id AND f.index < e.index)"
-                )
+                "SELECT index FROM events e WHERE EXISTS (SELECT 1 FROM events f WHERE f.actor_id = e.actor_id AND f.index < e.index)".into()
             }
             2 => {
                 self.met("scalar subquery");
