@@ -12,7 +12,14 @@ const FOUND: &str = "I9: the view and its copy differ";
 /// How the proof is told how many statements to ask.
 const COUNT: &str = "INDELIBLE_BARRIER_QUERIES";
 const TEST: &[&str] = &[
-    "test", "--release", "-q", "-p", "indelible-query", "--lib", "i9_every_answer", "--",
+    "test",
+    "--release",
+    "-q",
+    "-p",
+    "indelible-query",
+    "--lib",
+    "i9_every_answer",
+    "--",
     "--nocapture",
 ];
 
@@ -59,7 +66,8 @@ fn controls(names: &[&str]) -> Result<(), String> {
         command.args(TEST).env(COUNT, STATEMENTS_PLANTED);
         run::say(&format!("xtask: {} (planted: {name})", run::shown(&command)));
         let ran = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
-        let words = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let words =
+            [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let words = words.concat();
         let mut after = words.lines().skip_while(|line| !line.contains(FOUND)).skip(1);
         match after.next() {

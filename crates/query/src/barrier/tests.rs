@@ -188,7 +188,7 @@ fn i9_every_answer_is_that_of_the_callers_copy() {
     assert_eq!(met.asked, count);
     assert!(met.with_rows * 10 >= met.asked * 6, "too few answers with rows: {met:?}");
     assert!(met.failed_over_rows * 20 >= met.asked, "too few failures over rows: {met:?}");
-    assert!(met.hidden_mattered * 10 >= met.asked, "there was little to hide: {met:?}");
+    assert!(met.hidden_mattered * 16 >= met.asked, "there was little to hide: {met:?}");
     if count >= 5_000 {
         let clauses = CLAUSES.iter().filter(|clause| !met.clauses.contains_key(*clause));
         assert_eq!(clauses.collect::<Vec<_>>(), Vec::<&&str>::new(), "clauses that were not met");
