@@ -23,8 +23,11 @@ use crate::Error;
 use crate::rebuild::Rebuild;
 use crate::rollup::Rollup;
 use crate::rows;
-use crate::segment::{self, Columns, Level, Order, Segment};
+use crate::segment::{self, Columns, Level, Order, Segment, Which};
 use crate::view::View;
+
+/// Rows that are read back at a time.
+const SUMMED: usize = 4_096;
 
 /// How far segments are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,18 +129,14 @@ impl Archive {
         let (mut draft, about, print) = self.draft(&batch, &order, &indices)?;
         let mut row = live_row((&about, &print), rollup.clone(), memory_bytes(&batch));
         row.created_at = now;
-        // The output is read whole, too: one of them in memory at a time.
         drop(batch);
         draft.sync()?;
         draft.publish()?;
         let replaced = self.reopen(&row).and_then(|segment| {
-            let again = read(tenant, std::slice::from_ref(&segment))?;
-            if again.sum != sum {
-                let what = format!(
-                    "it has {} rows that are not the {} of what it replaces",
-                    again.sum.rows(),
-                    sum.rows()
-                );
+            let again = summed(tenant, &segment)?;
+            if again != sum {
+                let (found, due) = (again.rows(), sum.rows());
+                let what = format!("its {found} rows are not the {due} of what it replaces");
                 return Err(Error::Segment { path: segment.name().to_owned(), what });
             }
             self.catalog.replace(&row)?;
@@ -176,6 +175,21 @@ impl Archive {
     }
 }
 
+/// The sum of all rows of a segment, a few of which are in memory at a time: in what order they are
+/// does not matter.
+fn summed(tenant: &TenantId, segment: &Segment) -> Result<Multiset, Error> {
+    let (exact, mut sum) = (segment.exact()?, Multiset::default());
+    for batch in segment.reader(&Columns::all(), Which::All, SUMMED)? {
+        count(tenant, &batch?, &exact, &mut sum).ok_or_else(|| unmade(segment))?;
+    }
+    Ok(sum)
+}
+
+fn unmade(segment: &Segment) -> Error {
+    let what = "its rows rebuild no records".to_owned();
+    Error::Segment { path: segment.name().to_owned(), what }
+}
+
 /// Rows read back, in index order.
 struct Rows {
     batch: RecordBatch,
@@ -189,10 +203,7 @@ fn read(tenant: &TenantId, segments: &[Arc<Segment>]) -> Result<Rows, Error> {
     for segment in segments {
         let batch = segment.batch(&Columns::all())?;
         let kept = segment.exact()?;
-        count(tenant, &batch, &kept, &mut sum).ok_or_else(|| Error::Segment {
-            path: segment.name().to_owned(),
-            what: "its rows rebuild no records".to_owned(),
-        })?;
+        count(tenant, &batch, &kept, &mut sum).ok_or_else(|| unmade(segment))?;
         exact.extend(kept);
         batches.push(batch);
     }
