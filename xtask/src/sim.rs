@@ -18,6 +18,8 @@ const PLANTED: &[(&str, &str)] = &[
     ("no_rewrite", "I12"),
     ("sign_before_durable", "I4"),
     ("no_id_window", "I5"),
+    ("trim_early", "I1"),
+    ("trim_before_snapshot", "I12"),
 ];
 
 /// Runs the seed loop with the given arguments; `planted` runs the negative controls instead.

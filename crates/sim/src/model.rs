@@ -22,9 +22,32 @@ pub struct Tenant {
     records: Vec<Known>,
     streams: BTreeMap<StreamId, Stream>,
     ids: BTreeMap<(ProducerId, EventId), u64>,
-    keys: BTreeMap<(u8, u64), Vec<u8>>,
+    keys: BTreeMap<(u8, u64), Key>,
+    archive: Archive,
     /// Every size a checkpoint was seen for, and its root.
     published: BTreeMap<u64, Hash>,
+}
+
+/// What the archive holds of a tenant, and what the log may leave to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// Everything below this index is archived, durably: no crash takes it back.
+    pub watermark: u64,
+    /// What the process at hand was told the time before last.
+    pub before: u64,
+    /// What it was told last.
+    pub told: u64,
+    /// The first record that the log still holds.
+    pub kept: u64,
+}
+
+/// A key that came with acknowledged records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The last record that came with it.
+    pub last: u64,
 }
 
 /// One record as it was acknowledged.
@@ -96,9 +119,77 @@ impl Model {
         }
     }
 
+    /// The root of the first record that `append` adds now.
+    #[must_use]
+    pub fn first_new(&self, append: &Append) -> Option<Hash> {
+        let Predicted::Items(answers) = self.predict(append) else { return None };
+        let mut items = append.items.iter().zip(&answers);
+        items.find(|(_, answer)| is_new(answer)).map(|(item, _)| item.root)
+    }
+
     /// Takes in an append that was done, or that survived a crash, with the stamp it got.
     pub fn take(&mut self, append: &Append, received_at: Timestamp) {
         self.tenants.entry(append.tenant.clone()).or_default().take(append, received_at);
+    }
+
+    /// What the archive holds of a tenant.
+    #[must_use]
+    pub fn archive(&self, tenant: &TenantId) -> Archive {
+        self.tenants.get(tenant).map_or_else(Archive::default, |known| known.archive)
+    }
+
+    /// The archive commits everything below `watermark`.
+    pub fn commit(&mut self, tenant: &TenantId, watermark: u64) {
+        if let Some(known) = self.tenants.get_mut(tenant) {
+            assert!(watermark <= known.size(), "only records are archived");
+            assert!(watermark >= known.archive.watermark, "the archive forgets nothing");
+            known.archive.watermark = watermark;
+        }
+    }
+
+    /// The process at hand is told the watermark of a tenant.
+    pub fn tell(&mut self, tenant: &TenantId) {
+        if let Some(known) = self.tenants.get_mut(tenant) {
+            known.archive.before = known.archive.told;
+            known.archive.told = known.archive.watermark;
+        }
+    }
+
+    /// A new process was told nothing yet.
+    pub fn restart(&mut self) {
+        for known in self.tenants.values_mut() {
+            known.archive.before = 0;
+            known.archive.told = 0;
+        }
+    }
+
+    /// Notes where the log begins. An error if it begins above what it may leave to the archive.
+    pub fn keep(&mut self, tenant: &TenantId, kept: u64) -> Result<(), String> {
+        let Some(known) = self.tenants.get_mut(tenant) else { return Ok(()) };
+        let allowed = known.archive.before.max(known.archive.kept);
+        if kept > allowed {
+            return Err(format!(
+                "I1: the log of `{tenant}` begins at {kept}, those up to {allowed} may leave it"
+            ));
+        }
+        if kept < known.archive.kept {
+            return Err(format!("I1: the log of `{tenant}` begins at {kept} again"));
+        }
+        known.archive.kept = kept;
+        Ok(())
+    }
+
+    /// Where an id is stored, as the archive knows it: below `below` only.
+    #[must_use]
+    pub fn find_archived(
+        &self,
+        tenant: &TenantId,
+        producer: &ProducerId,
+        id: EventId,
+        below: u64,
+    ) -> Option<u64> {
+        let ids = &self.tenants.get(tenant)?.ids;
+        ids.get(&(producer.clone(), id)).copied().filter(|index| *index < below)
     }
 
     /// Notes that a checkpoint was handed out. An error if another root was handed out for the
@@ -135,8 +226,14 @@ impl Tenant {
 
     /// Every key given with an acknowledged record.
     #[must_use]
-    pub fn keys(&self) -> &BTreeMap<(u8, u64), Vec<u8>> {
+    pub fn keys(&self) -> &BTreeMap<(u8, u64), Key> {
         &self.keys
+    }
+
+    /// What the archive holds of it.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        self.archive
     }
 
     /// Every stream with its next number.
@@ -178,7 +275,10 @@ impl Tenant {
         let mut index = self.size();
         let answers = (first.0..).zip(&append.items).map(|(seq, _)| {
             let known = self.streams.get(stream).and_then(|known| known.at.get(&seq));
-            answer(known.copied(), &mut index)
+            match known {
+                Some(index) if *index < self.archive.kept => ItemAnswer::Archived { seq: Seq(seq) },
+                known => answer(known.copied(), &mut index),
+            }
         });
         Predicted::Items(answers.collect())
     }
@@ -203,7 +303,8 @@ impl Tenant {
         let Predicted::Items(answers) = self.predict(append) else { return };
         if answers.iter().any(is_new) {
             for KeyBlob { kind, id, bytes } in &append.keys {
-                self.keys.entry((*kind, *id)).or_insert_with(|| bytes.clone());
+                let key = || Key { bytes: bytes.clone(), last: 0 };
+                self.keys.entry((*kind, *id)).or_insert_with(key).last = self.size();
             }
         }
         for (offset, (item, answer)) in (0..).zip(append.items.iter().zip(answers)) {

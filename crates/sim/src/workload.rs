@@ -9,7 +9,7 @@ use std::str::FromStr;
 use event::ids::{EventId, Instance, InvalidId, ProducerId, Seq, TenantId, Timestamp};
 use tlog::hash::{Hash, leaf_hash};
 
-use ledger::{Append, Class, Item, KeyBlob, Now, Source, StreamId};
+use ledger::{Append, Class, Item, KeyBlob, Now, Source, StreamId, key_kind};
 use tlog::Index;
 
 use crate::model::Model;
@@ -98,13 +98,17 @@ impl Workload {
         let mut ahead: Vec<(usize, u64)> = Vec::new();
         let mut requests = Vec::new();
         for _ in 0..count {
-            let request = if self.random.one_in(2) {
+            if self.random.one_in(2) {
                 let spool = self.random.place(self.spools.len());
-                self.stream_request(model, spool, &mut ahead)
+                requests.push(self.stream_request(model, spool, &mut ahead));
             } else {
-                self.loose_request()
-            };
-            requests.push(request);
+                let request = self.loose_request();
+                // Mostly the archive is asked as it is, sometimes as it was a while ago.
+                let watermark = model.archive(&request.tenant).watermark;
+                let stale = self.random.one_in(4);
+                let below = if stale { self.random.below(watermark + 1) } else { watermark };
+                requests.extend(looked_up(model, request, below));
+            }
         }
         requests
     }
@@ -166,7 +170,7 @@ impl Workload {
 
     /// One request for each loose source that repeats up to `count` of its newest ids.
     #[must_use]
-    pub fn repeats(&self, count: usize) -> Vec<Append> {
+    pub fn repeats(&self, model: &Model, count: usize) -> Vec<Append> {
         let sources = self.loose.iter().filter(|source| !source.used.is_empty());
         let requests = sources.map(|source| {
             let newest = source.used.iter().rev().take(count);
@@ -177,7 +181,11 @@ impl Workload {
             let producer = Some(source.producer.clone());
             append(source.tenant.clone(), Source::Loose { producer }, items.collect())
         });
-        requests.collect()
+        let asked = |request: Append| {
+            let below = model.archive(&request.tenant).watermark;
+            looked_up(model, request, below)
+        };
+        requests.filter_map(asked).collect()
     }
 }
 
@@ -194,13 +202,25 @@ fn append(tenant: TenantId, source: Source, items: Vec<Item>) -> Append {
     }
 }
 
+/// A request of which the archive was asked for every id among the records below `below`; `None`
+/// if all of it is there.
+fn looked_up(model: &Model, mut request: Append, below: u64) -> Option<Append> {
+    let Source::Loose { producer: Some(producer) } = &request.source else { return Some(request) };
+    let archived = |id| model.find_archived(&request.tenant, producer, id, below).is_some();
+    request.items.retain(|item| !item.id.is_some_and(archived));
+    request.looked_below = Index(below);
+    (!request.items.is_empty()).then_some(request)
+}
+
 /// The salt blocks that these records would need: few, shared, and given again and again.
 fn keys_of(tenant: &TenantId, items: &[Item]) -> Vec<KeyBlob> {
     let mut keys: Vec<KeyBlob> = Vec::new();
     for item in items {
         let id = u64::from(item.root.0[0]) / RECORDS_PER_KEY;
         if keys.iter().all(|key| key.id != id) {
-            keys.push(KeyBlob { kind: 1, id, bytes: format!("{tenant} block {id}").into_bytes() });
+            // Half of them stand in every snapshot, the others go with the records that use them.
+            let kind = if id % 2 == 0 { key_kind::LEDGER } else { key_kind::SALT_BLOCK };
+            keys.push(KeyBlob { kind, id, bytes: format!("{tenant} block {id}").into_bytes() });
         }
     }
     keys

@@ -2,9 +2,11 @@
 //! the store that is left is held against the model. The writer's step function is called directly,
 //! in one thread, with a simulated disk and clock: one seed is one run, and [`Report::trace`] says
 //! so. It promises to stop at the first broken promise and to name it by its id. It checks I1, I2,
-//! I3, I4, I5 and I12, and knows nothing of what is stored how.
+//! I3, I4, I5 and I12, with an archive that takes records over and a log that is trimmed behind it;
+//! it knows nothing of what is stored how.
 
 pub mod check;
+mod flush;
 mod judge;
 mod witness;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use event::ids::StoreName;
 use ledger::disk::Disk;
-use ledger::{Answer, Append, Now, Options, Reader, Writer, open};
+use ledger::{Answer, Append, Error, Now, Options, Reader, Recovered, Writer, survey};
 
 use self::judge::Excuse;
 use self::witness::Witness;
@@ -28,9 +30,11 @@ const WAL_FILE_BYTES: u64 = 16 * 1024;
 /// Where a frame ends in a simulation: small, so that one turn can need more than one.
 const FRAME_BYTES: usize = 8 * 1024;
 /// Operations after the start among which a death is drawn.
-const DEATH_WITHIN: u64 = 120;
+const DEATH_WITHIN: u64 = 160;
 /// Operations of a start among which a death is drawn.
 const START_DEATH_WITHIN: u64 = 30;
+/// Ids above which archived ones are let go.
+const IDS_MAX: usize = 60;
 /// Ids that are asked for again after a restart.
 const REPEATS: usize = 5;
 
@@ -79,6 +83,10 @@ pub struct Report {
     pub failed_starts: u64,
     /// Syncs that the disk refused.
     pub refused_syncs: u64,
+    /// Log files removed.
+    pub trimmed: u64,
+    /// Starts of a log that did not begin with its first frame.
+    pub based: u64,
     /// Operations of the disk.
     pub operations: u64,
     /// Those of the first process.
@@ -140,6 +148,9 @@ struct World {
     life: u64,
     turn: u64,
 }
+
+/// An opened store, or why it is not.
+type Opened = Result<(Writer, Reader, Recovered), Error>;
 
 /// What the process at hand will meet.
 #[derive(Debug, Clone, Copy)]
@@ -209,7 +220,7 @@ impl World {
         for tenant in self.workload.tenants() {
             self.trace.bytes(&reader.head(&tenant).root.0);
         }
-        Ok(())
+        check::inspected(&(Arc::clone(&self.disk) as Arc<dyn Disk>))
     }
 
     fn draw_fate(&mut self) -> Fate {
@@ -238,10 +249,11 @@ impl World {
         let mut options = Options::new(self.store.clone(), self.random.bytes16());
         options.wal_file_bytes = WAL_FILE_BYTES;
         options.frame_bytes = FRAME_BYTES;
+        options.ids_max = IDS_MAX;
         let faults = self.disk.faults_met();
-        let opened = open(Arc::clone(&self.disk) as Arc<dyn Disk>, options, now);
+        let opened = self.open(options, now)?;
         let stopped = std::mem::take(&mut self.stopped);
-        let (writer, reader, recovered) = match opened {
+        let (mut writer, reader, recovered) = match opened {
             Ok(opened) => opened,
             Err(_) if self.disk.faults_met() > faults => return Ok(None),
             Err(error) => return Err(format!("I12: the store does not open: {error}")),
@@ -255,8 +267,25 @@ impl World {
         if stopped && !recovered.clean_stop {
             return Err("I12: a clean stop is not seen as one".into());
         }
+        self.note_kept(&reader)?;
+        let tenants = self.workload.tenants();
+        let based = tenants.iter().any(|tenant| self.model.archive(tenant).kept > 0);
+        self.figures.based += u64::from(based);
         self.compare(&reader)?;
+        self.tell_archived(&mut writer)?;
         Ok(Some((writer, reader)))
+    }
+
+    /// Surveys the store, holds the archive's watermarks against it, and opens it.
+    fn open(&mut self, options: Options, now: Now) -> Result<Opened, String> {
+        let disk = Arc::clone(&self.disk) as Arc<dyn Disk>;
+        let survey = match survey(disk, options) {
+            Ok(survey) => survey,
+            Err(error) => return Ok(Err(error)),
+        };
+        let watermarks: Vec<_> = self.watermarks();
+        survey.check_archived(&watermarks).map_err(|error| format!("I1: {error}"))?;
+        Ok(survey.open(now))
     }
 
     fn compare(&mut self, reader: &Reader) -> Result<(), String> {
@@ -281,6 +310,9 @@ impl World {
             if self.random.one_in(3) && !self.keep(&mut writer)? {
                 return Ok(());
             }
+            if self.random.one_in(2) && !self.flush(&mut writer, reader)? {
+                return Ok(());
+            }
         }
         if self.random.one_in(3) { self.stop(writer) } else { Ok(()) }
     }
@@ -289,7 +321,7 @@ impl World {
         let now = self.workload.now();
         let mut requests = self.workload.requests(&self.model);
         if self.turn == 1 {
-            requests.extend(self.workload.repeats(REPEATS));
+            requests.extend(self.workload.repeats(&self.model, REPEATS));
         }
         let answers = writer.turn(now, requests.clone());
         self.trace.text(&format!("{answers:?}"));
@@ -388,6 +420,8 @@ impl Report {
         self.stops += other.stops;
         self.failed_starts += other.failed_starts;
         self.refused_syncs += other.refused_syncs;
+        self.trimmed += other.trimmed;
+        self.based += other.based;
         self.operations += other.operations;
     }
 }
@@ -398,7 +432,8 @@ impl fmt::Display for Report {
             out,
             "{} turns, {} records committed, {} items seen before, {} requests refused, \
              {} records survived unanswered; {} power cuts, {} kills, {} clean stops, \
-             {} starts that died, {} syncs refused; {} disk operations, trace {:016x}",
+             {} starts that died, {} syncs refused; {} log files trimmed, {} starts without the \
+             first; {} disk operations, trace {:016x}",
             self.turns,
             self.committed,
             self.seen,
@@ -409,6 +444,8 @@ impl fmt::Display for Report {
             self.stops,
             self.failed_starts,
             self.refused_syncs,
+            self.trimmed,
+            self.based,
             self.operations,
             self.trace
         )

@@ -4,7 +4,9 @@
 use sim::disk::Crash;
 use sim::world::{Death, Plan, run};
 
-const SEEDS: [u64; 3] = [1, 2, 3];
+/// Of these the first process fills log files, archives and trims.
+const SEEDS: [u64; 4] = [2, 39, 70, 110];
+const TURNS: u64 = 8;
 
 #[test]
 fn i1_i12_hold_wherever_the_first_process_dies() {
@@ -13,13 +15,14 @@ fn i1_i12_hold_wherever_the_first_process_dies() {
             let mut operation = 0;
             loop {
                 let first = Some(Death { operation, crash });
-                let plan = Plan { lives: 2, turns: 6, first };
+                let plan = Plan { lives: 2, turns: TURNS, first };
                 let report = match run(seed, plan) {
                     Ok(report) => report,
                     Err(broken) => panic!("death at operation {operation}, {crash:?}: {broken}"),
                 };
                 // The first life is over before its death: every operation of it was tried.
                 if report.first_operations <= operation {
+                    assert!(report.trimmed > 0, "the log was trimmed in one of its lives");
                     break;
                 }
                 operation += 1;

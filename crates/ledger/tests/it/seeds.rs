@@ -1,4 +1,4 @@
-//! The seed loop, the quick share: I1, I3, I4 and I5 (and I2, I8, I12 on the way) over a few hundred
+//! The seed loop, the quick share: I1, I3, I4 and I5 (and I2, I6, I8, I12 on the way) over a few hundred
 //! lives under every fault that the simulated disk has. `cargo xtask sim` runs more.
 
 use sim::world::{Plan, Report, run};
@@ -27,6 +27,8 @@ fn i1_i3_i4_i5_hold_over_every_seed() {
         ("starts that died", total.failed_starts),
         ("refused syncs", total.refused_syncs),
         ("records that survived unanswered", total.survived),
+        ("log files trimmed", total.trimmed),
+        ("starts of a log without its first file", total.based),
     ] {
         assert!(times > 50, "only {times} {what}");
     }

@@ -1,9 +1,13 @@
 //! A store held against the model, promise by promise. Every finding begins with the id of the
 //! promise that is broken.
 
+use std::sync::Arc;
+
 use event::entry::Entry;
 use event::ids::{Seq, TenantId};
-use ledger::{Reader, SeqPlace};
+use ledger::disk::Disk;
+use ledger::inspect::{Beside, FindingKind, inspect};
+use ledger::{Error, Reader, SeqPlace, key_kind};
 use tlog::hash::{Hash, leaf_hash};
 use tlog::proof;
 use tlog::tree::CompactRange;
@@ -38,11 +42,32 @@ pub fn store(reader: &Reader, model: &Model, random: &mut Random) -> Result<(), 
     Ok(())
 }
 
+/// I12: looking at every file finds nothing wrong with a store that opened.
+pub fn inspected(disk: &Arc<dyn Disk>) -> Result<(), String> {
+    let looked = inspect(disk, Beside::Nothing, &mut |_| {});
+    let looked = looked.map_err(|error| format!("I12: the store cannot be inspected: {error}"))?;
+    let wrong = looked.findings.iter().find(|finding| finding.kind != FindingKind::Unfinished);
+    match wrong {
+        Some(finding) => Err(format!("I12: an inspection of a good store finds {finding:?}")),
+        None => Ok(()),
+    }
+}
+
 /// I1, I2, I3: each record under its index, byte for byte, stamps in order.
 fn records(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), String> {
     let mut last = 0;
+    let kept = known.archive().kept;
+    entries(reader, tenant, known)?;
     for (index, expected) in (0..).zip(known.records()) {
         let stored = reader.record(tenant, Index(index));
+        if index < kept {
+            let archived =
+                matches!(&stored, Err(Error::Archived { first_kept, .. }) if first_kept.0 == kept);
+            if !archived {
+                return Err(format!("I1: `{tenant}` {index} left the log, and is {stored:?}"));
+            }
+            continue;
+        }
         let stored = stored.map_err(|error| format!("I1: `{tenant}` {index}: {error}"))?;
         let stored = stored.ok_or_else(|| format!("I1: `{tenant}` has no record {index}"))?;
         if stored.entry != expected.entry {
@@ -62,8 +87,28 @@ fn records(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
     Ok(())
 }
 
+/// I1, I3: the entry of each record, whether the log holds it or not.
+fn entries(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), String> {
+    let mut stored = reader.entries(tenant, Index(0), Index(u64::MAX));
+    for (index, expected) in (0..).zip(known.records()) {
+        let found = stored.next().transpose();
+        let found =
+            found.map_err(|error| format!("I1: the entry of `{tenant}` {index}: {error}"))?;
+        if found != Some((Index(index), expected.entry)) {
+            return Err(format!("I1: the entry of `{tenant}` {index} is {found:?}"));
+        }
+    }
+    let beyond = stored.next();
+    if beyond.is_some() {
+        Err(format!("I1: `{tenant}` has more entries: {beyond:?}"))
+    } else {
+        Ok(())
+    }
+}
+
 /// I3, I5: every number of every stream where it was, and the next one next.
 fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), String> {
+    let kept = known.archive().kept;
     for (stream, next) in known.streams() {
         let found = reader.next_seq(tenant, stream).map(|seq| seq.0);
         if found != Some(next) {
@@ -71,7 +116,9 @@ fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
         }
         for (seq, index) in known.places(stream) {
             let found = reader.index_of(tenant, stream, Seq(seq));
-            if found != SeqPlace::At(Index(index)) {
+            let kept = index >= kept;
+            let expected = if kept { SeqPlace::At(Index(index)) } else { SeqPlace::Archived };
+            if found != expected {
                 return Err(format!(
                     "I5: `{tenant}` {stream:?} {seq} is at {found:?}, not {index}"
                 ));
@@ -85,8 +132,12 @@ fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
 
 /// I1: without its salt block a record cannot be opened, so keys are promised with records.
 fn keys(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), String> {
-    for ((kind, id), bytes) in known.keys() {
-        if reader.key(tenant, *kind, *id).as_deref() != Some(bytes.as_slice()) {
+    let kept = known.archive().kept;
+    for ((kind, id), key) in known.keys() {
+        let found = reader.key(tenant, *kind, *id);
+        // The salt blocks of records that left the log are the archive's.
+        let gone = *kind == key_kind::SALT_BLOCK && key.last < kept && found.is_none();
+        if !gone && found.as_deref() != Some(key.bytes.as_slice()) {
             return Err(format!("I1: key {kind}/{id} of `{tenant}` is not what was given"));
         }
     }

@@ -2,7 +2,7 @@
 //! and a refusal must have a reason that this run planted.
 
 use event::ids::TenantId;
-use ledger::{Answer, Append, Done, Reader, Refusal};
+use ledger::{Answer, Append, Done, Reader, Refusal, Source};
 use tlog::Index;
 
 use crate::model::{Model, Predicted};
@@ -52,6 +52,12 @@ pub(super) fn turn(
             Answer::Refused(Refusal::DiskFull) if excuse == Excuse::Given => {
                 outcome.refused += 1;
             }
+            // What the archive was asked for was a while ago, and is more than the ledger holds now.
+            Answer::Refused(Refusal::LookAgain)
+                if request.looked_below.0 < model.archive(&request.tenant).watermark =>
+            {
+                outcome.refused += 1;
+            }
             Answer::Refused(why) => return Err(format!("refused without a reason: {why:?}")),
             Answer::Poisoned if excuse == Excuse::Given => outcome.unknown.push(request),
             Answer::Poisoned => return Err("poisoned without a fault".into()),
@@ -96,13 +102,21 @@ pub(super) fn survivors(
         if stored <= known || adds == 0 {
             continue;
         }
+        let first = reader.record(tenant, Index(known));
+        let first = first.map_err(|error| format!("I1: `{tenant}` {known}: {error}"))?;
+        let first = first.ok_or("a size without its records")?.entry;
+        if model.first_new(&request) != Some(first.root) {
+            // Had it not been for the crash it would have been told to look again.
+            let is_loose = matches!(request.source, Source::Loose { .. });
+            if !is_loose || request.looked_below.0 >= model.archive(tenant).watermark {
+                return Err(format!("I3: `{tenant}` {known} is not what was sent first"));
+            }
+            continue;
+        }
         if known + adds > stored {
             return Err(format!("a request of `{tenant}` survived in part: {}", stored - known));
         }
-        let first = reader.record(tenant, Index(known));
-        let first = first.map_err(|error| format!("I1: `{tenant}` {known}: {error}"))?;
-        let stamp = first.ok_or("a size without its records")?.entry.received_at;
-        model.take(&request, stamp);
+        model.take(&request, first.received_at);
         survived += adds;
     }
     nobody_sent(reader, model)?;
