@@ -92,11 +92,7 @@ impl Archive {
         for row in self.catalog.rows()?.into_iter().filter(|row| row.tenant == *tenant) {
             match (row.state, &row.file) {
                 (State::Replaced, _) => continue,
-                (State::Live, Some(file)) => {
-                    let known = known(&row, file)?;
-                    let segment = Segment::open(&self.store, &file.path, known, &self.cache)?;
-                    tiles.segments.push(Arc::new(segment));
-                }
+                (State::Live, Some(_)) => tiles.segments.push(self.reopen(&row)?),
                 _ => tiles.holes.push(row.indices.clone()),
             }
             tiles.watermark = row.indices.end;
@@ -211,12 +207,7 @@ impl Archive {
 
     /// The file as anybody would open it: from disk, by its hashes.
     fn reopen(&self, row: &Row) -> Result<Arc<Segment>, Error> {
-        let Some(file) = &row.file else {
-            let what = "a row without a file".to_owned();
-            return Err(Error::Catalog { what });
-        };
-        let known = known(row, file)?;
-        Segment::open(&self.store, &file.path, known, &self.cache).map(Arc::new)
+        open_row(&self.store, row, &self.cache).map(Arc::new)
     }
 
     /// Takes back a file that the catalog does not name, after an error that leaves no doubt about
@@ -227,6 +218,16 @@ impl Archive {
             let _left = self.store.remove(&file.path);
         }
     }
+}
+
+/// The file of a live row, opened by its hashes: for whoever checks a store without opening it.
+///
+/// # Errors
+/// [`Error::Catalog`] when the row has no file, else as [`Segment::open`].
+pub fn open_row(store: &Store, row: &Row, cache: &Arc<Cache>) -> Result<Segment, Error> {
+    let without = || Error::Catalog { what: "a row without a file".to_owned() };
+    let file = row.file.as_ref().ok_or_else(without)?;
+    Segment::open(store, &file.path, known(row, file)?, cache)
 }
 
 /// What the catalog says of a file, as the file says it.

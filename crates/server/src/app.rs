@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::accounts::Accounts;
+use crate::archive::Archivist;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,6 +40,7 @@ pub(crate) struct App {
     pub(crate) intake: Intake,
     pub(crate) reader: Reader,
     pub(crate) shipped: Shipped,
+    pub(crate) archivist: Archivist,
     pub(crate) accounts: Accounts,
     pub(crate) metrics: Metrics,
     pub(crate) queries: Queries,
@@ -88,7 +90,7 @@ impl App {
             Answer::Done(done) => match done.items.first() {
                 Some(ItemAnswer::Committed { index } | ItemAnswer::Seen { index }) => Ok(index.0),
                 Some(ItemAnswer::Archived { .. }) | None => {
-                    Err(NotRecorded { why: "nothing was given".to_owned(), answer: None })
+                    Err(NotRecorded { why: "no place was given".to_owned(), answer: None })
                 }
             },
             other => Err(refused(other)),

@@ -45,6 +45,20 @@ pub(crate) struct Config {
     pub(crate) wal_file_bytes: u64,
     /// Bytes of rows that are not archived yet.
     pub(crate) hot_bytes_max: u64,
+    /// Bytes of log files after which rows are archived, so that the log can be trimmed.
+    pub(crate) wal_bytes_max: u64,
+    /// Rows of a tenant at which they become a segment.
+    pub(crate) flush_rows_max: u64,
+    /// Bytes of a tenant's rows at which they become a segment.
+    pub(crate) flush_bytes_max: u64,
+    /// Age of the oldest row at which at least `flush_rows_min` rows become a segment.
+    pub(crate) flush_after_ms: u64,
+    /// Fewer rows than this wait for `flush_small_after_ms`.
+    pub(crate) flush_rows_min: u64,
+    /// Age of the oldest row at which any number of rows becomes a segment.
+    pub(crate) flush_small_after_ms: u64,
+    /// Bytes of footers, filters and indexes of segments that stay in memory.
+    pub(crate) cache_bytes_max: u64,
     /// Rows of one answer.
     pub(crate) query_rows_max: u64,
     /// Bytes of one answer.
@@ -71,6 +85,13 @@ impl Default for Config {
             store_name: None,
             wal_file_bytes: 64 << 20,
             hot_bytes_max: 160 << 20,
+            wal_bytes_max: 2 << 30,
+            flush_rows_max: 131_072,
+            flush_bytes_max: 48 << 20,
+            flush_after_ms: 600_000,
+            flush_rows_min: 1_000,
+            flush_small_after_ms: 86_400_000,
+            cache_bytes_max: 64 << 20,
             query_rows_max: 1_000_000,
             query_bytes_max: 256 << 20,
             query_timeout_ms: 30_000,
@@ -124,8 +145,36 @@ const SETTINGS: &[Setting] = &[
         set: |c, v| number(v, 64 << 10, 1 << 32).map(|value| c.wal_file_bytes = value),
     },
     Setting {
+        path: "ledger.wal_bytes_max",
+        set: |c, v| number(v, 1 << 20, 1 << 44).map(|value| c.wal_bytes_max = value),
+    },
+    Setting {
         path: "lake.hot_bytes_max",
         set: |c, v| number(v, 1 << 10, 1 << 44).map(|value| c.hot_bytes_max = value),
+    },
+    Setting {
+        path: "lake.flush_rows_max",
+        set: |c, v| number(v, 1, 131_072).map(|value| c.flush_rows_max = value),
+    },
+    Setting {
+        path: "lake.flush_bytes_max",
+        set: |c, v| number(v, 1 << 10, 48 << 20).map(|value| c.flush_bytes_max = value),
+    },
+    Setting {
+        path: "lake.flush_after_ms",
+        set: |c, v| number(v, 1, 86_400_000).map(|value| c.flush_after_ms = value),
+    },
+    Setting {
+        path: "lake.flush_rows_min",
+        set: |c, v| number(v, 1, 131_072).map(|value| c.flush_rows_min = value),
+    },
+    Setting {
+        path: "lake.flush_small_after_ms",
+        set: |c, v| number(v, 1, 604_800_000).map(|value| c.flush_small_after_ms = value),
+    },
+    Setting {
+        path: "lake.cache_bytes_max",
+        set: |c, v| number(v, 1 << 20, 1 << 40).map(|value| c.cache_bytes_max = value),
     },
     Setting {
         path: "query.rows_max",

@@ -83,6 +83,20 @@ pub(crate) fn control(error: &ControlError) -> Failure {
     }
 }
 
+/// Segments or a catalog that cannot be used.
+pub(crate) fn archive(error: &lake::Error) -> Failure {
+    match error {
+        lake::Error::DiskFull { .. } | lake::Error::Disk { .. } => {
+            Failure::new(Exit::Failed, whole(error), "check the disk and the folder's permissions")
+        }
+        _ => Failure::new(
+            Exit::IntegrityFailed,
+            whole(error),
+            "keep a copy of the data directory, look with `indelible verify store`; `indelible repair catalog` makes `catalog.db` again from the segments",
+        ),
+    }
+}
+
 /// A ledger that cannot be opened.
 pub(crate) fn ledger(error: &ledger::Error) -> Failure {
     match error {
@@ -96,8 +110,8 @@ pub(crate) fn ledger(error: &ledger::Error) -> Failure {
             Failure::new(Exit::DiskFault, whole(error), DISK_FAULT)
         }
         ledger::Error::OutOfRange { .. }
-        | ledger::Error::Archived { .. }
-        | ledger::Error::NoSigner { .. } => {
+        | ledger::Error::NoSigner { .. }
+        | ledger::Error::Archived { .. } => {
             Failure::new(Exit::Failed, whole(error), "report it: this is a bug")
         }
     }

@@ -26,11 +26,15 @@ const TURN_APPENDS: usize = 256;
 /// Bytes of payload of one turn: about one frame, so that no answer waits for a second sync.
 const TURN_BYTES: usize = 4 << 20;
 
+/// Work on the writer between two turns.
+type Work = Box<dyn FnOnce(&mut Writer, Now) + Send>;
+
 /// What the thread is asked.
-#[derive(Debug)]
 enum Order {
     /// Append and answer.
     Append(Box<Job>),
+    /// Do this between two turns.
+    Work(Work),
     /// Look after what is due even if nothing arrives.
     Tick,
     /// Give the writer back.
@@ -111,6 +115,20 @@ impl Intake {
         answered.await.map_err(|_| Closed)
     }
 
+    /// Does `work` on the writer between two turns, and waits for what it gives. For a thread that may wait.
+    pub(crate) fn between_turns<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer, Now) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let (give, given) = oneshot::channel();
+        let order = Order::Work(Box::new(move |writer, now| {
+            // Who asked may have gone away; the work is done all the same.
+            let _taken = give.send(work(writer, now));
+        }));
+        self.orders.blocking_send(order).map_err(|_| Closed)?;
+        given.blocking_recv().map_err(|_| Closed)
+    }
+
     /// Makes the thread look after what is due. A full queue is reason enough not to: it is awake.
     pub(crate) fn tick(&self) {
         let _awake = self.orders.try_send(Order::Tick);
@@ -144,8 +162,12 @@ impl Owner {
     fn run(mut self, mut queue: mpsc::Receiver<Order>) -> Writer {
         loop {
             let Some(first) = queue.blocking_recv() else { break };
-            let (jobs, is_last) = gather(first, &mut queue);
+            let Gathered { jobs, work, is_last } = gather(first, &mut queue);
             self.turn(jobs);
+            for work in work {
+                let now = self.now();
+                work(&mut self.writer, now);
+            }
             let kept = self.writer.keep(self.now());
             if let Err(error) = kept {
                 tracing::error!(%error, "the ledger could not keep what was due");
@@ -193,26 +215,41 @@ impl Owner {
     }
 }
 
-/// What waits, up to one turn's worth, and whether a stop is among it.
-fn gather(first: Order, queue: &mut mpsc::Receiver<Order>) -> (Vec<Job>, bool) {
-    let mut jobs = Vec::new();
+/// What waited.
+#[derive(Default)]
+struct Gathered {
+    /// One turn's worth of appends.
+    jobs: Vec<Job>,
+    /// What is to be done after them.
+    work: Vec<Work>,
+    /// A stop was among it.
+    is_last: bool,
+}
+
+/// What waits, up to one turn's worth.
+fn gather(first: Order, queue: &mut mpsc::Receiver<Order>) -> Gathered {
+    let mut gathered = Gathered::default();
     let mut bytes = 0;
     let mut next = Some(first);
     while let Some(order) = next {
         match order {
-            Order::Stop => return (jobs, true),
+            Order::Stop => {
+                gathered.is_last = true;
+                break;
+            }
             Order::Tick => {}
+            Order::Work(work) => gathered.work.push(work),
             Order::Append(job) => {
                 bytes += weight(&job.append);
-                jobs.push(*job);
+                gathered.jobs.push(*job);
             }
         }
-        if jobs.len() >= TURN_APPENDS || bytes >= TURN_BYTES {
+        if gathered.jobs.len() >= TURN_APPENDS || bytes >= TURN_BYTES {
             break;
         }
         next = queue.try_recv().ok();
     }
-    (jobs, false)
+    gathered
 }
 
 /// About how many bytes an append takes in a frame.

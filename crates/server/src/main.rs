@@ -15,9 +15,11 @@ mod recovery; // from disk to open
 mod store; // whose it is, who owns it
 
 mod app; // what handlers share
+mod archive; // hot rows to segments, and what follows
 mod intake; // the ledger thread
 mod keeper; // what is due anyway
 mod ship; // committed rows become queryable
+mod stored; // records, in the log or in a segment
 
 mod accounts; // counts that leave no record of their own
 mod auth; // who is it

@@ -15,6 +15,8 @@ use event::event::Members;
 use event::ids::TenantId;
 use event::json::Value;
 use event::system::{self, SystemRecord};
+use lake::archive::Archive;
+use lake::cache::Cache;
 use lake::Hot;
 use ledger::disk::RealDisk;
 use ledger::{Lost, LostPart, Now, Options, Reader, Survey, Writer};
@@ -53,6 +55,7 @@ pub(crate) struct Recovered {
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) control: Control,
+    pub(crate) archive: Archive,
     pub(crate) hot: Arc<Hot>,
     pub(crate) started: Started,
 }
@@ -92,12 +95,13 @@ pub(crate) fn open(
         reader.install_signer(&tenant.id, key.map_err(|error| failures::keys(&error))?);
     }
     tell(&found);
+    let archive = open_archive(store, config)?;
     let hot = Arc::new(Hot::new(config.hot_bytes_max));
-    let recorded = load(store, &reader, &hot, gate)?;
+    let recorded = load(store, (&reader, &archive, &hot), gate)?;
     let is_new = |lost: &&Lost| !recorded.iter().any(|range| range.covers(lost));
     let unrecorded = found.lost.iter().filter(is_new).cloned().collect();
     let started = Started { ledger: found, unrecorded, word: clocks.word };
-    Ok(Recovered { writer, reader, control, hot, started })
+    Ok(Recovered { writer, reader, control, archive, hot, started })
 }
 
 /// A ledger that is gone is damage, unless there never was one.
@@ -200,16 +204,38 @@ fn remove_manifest(folder: &Path) -> Result<(), Failure> {
     synced.map_err(|error| failures::io(&error))
 }
 
-/// Loads every tenant's rows; returns the losses that records speak of.
-fn load(store: &Store, reader: &Reader, hot: &Hot, gate: &Gate) -> Result<Vec<LostRange>, Failure> {
-    let due = store.tenants.all().iter().map(|tenant| reader.head(&tenant.id).size.0).sum();
-    gate.phase("rows", due);
-    let (mut before, mut recorded) = (0, Vec::new());
+/// Opens the catalog and every segment that it names.
+fn open_archive(store: &Store, config: &Config) -> Result<Archive, Failure> {
+    let bytes = usize::try_from(config.cache_bytes_max).unwrap_or(usize::MAX);
+    let cache = Arc::new(Cache::new(bytes));
+    let opened = Archive::open(&lake::store::Store::new(&store.folder), &cache);
+    let (archive, opened) = opened.map_err(|error| failures::archive(&error))?;
+    for file in &opened.quarantined {
+        tracing::warn!(%file, "a file that no catalog names was moved to quarantine");
+    }
+    Ok(archive)
+}
+
+/// Shows every tenant's segments and loads the rows that are in none; returns the losses that records speak of.
+fn load(
+    store: &Store,
+    (reader, archive, hot): (&Reader, &Archive, &Hot),
+    gate: &Gate,
+) -> Result<Vec<LostRange>, Failure> {
+    let (mut due, mut recorded) = (0, Vec::new());
     for tenant in store.tenants.all() {
-        let progress = |done| gate.done(before + done);
+        let tiles = archive.tiles(&tenant.id).map_err(|error| failures::archive(&error))?;
+        due += reader.head(&tenant.id).size.0.saturating_sub(tiles.watermark);
+        hot.open(&tenant.id, tiles.segments, tiles.holes);
+    }
+    gate.phase("rows", due);
+    let mut before = 0;
+    for tenant in store.tenants.all() {
+        let from = hot.view(&tenant.id).watermark();
+        let progress = |done: u64| gate.done(before + done.saturating_sub(from));
         let found = ship::load(reader, hot, &tenant.id, &progress);
         recorded.extend(found.map_err(|error| failures::damaged(&error.to_string()))?);
-        before += reader.head(&tenant.id).size.0;
+        before += reader.head(&tenant.id).size.0.saturating_sub(from);
     }
     Ok(recorded)
 }

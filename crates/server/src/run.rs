@@ -3,12 +3,12 @@
 //! ```text
 //! store     look, keys, lock                    store.rs
 //! listen    /livez from here on                 http/listen.rs, http/gate.rs
-//! recover   survey, MANIFEST, ledger, control.db, hot rows   recovery.rs
-//! stages    ship, ledger thread, keeper         ship.rs intake.rs keeper.rs
+//! recover   survey, MANIFEST, ledger, control.db, segments, hot rows   recovery.rs
+//! stages    ship, ledger thread, archive, keeper   ship.rs intake.rs archive.rs keeper.rs
 //! records   losses, acts of this start          recovery.rs
 //! handouts  client.json, auth-header            handout.rs
 //! open      ready
-//! stop      intake, drain, counts, ledger, MANIFEST, stop frame
+//! stop      intake, drain, counts, tails archived, ledger, MANIFEST, stop frame
 //! ```
 //!
 //! Promises: nothing is served before everything is there; the stop is the same list backwards. After a disk fault the
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use lake::archive::Archive;
 use ledger::disk::StoreLock;
 use ledger::{Now, Writer};
 use tlog::note::SigningKey;
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::app::{App, NotRecorded, Queries};
+use crate::archive::{self, ArchiveThread};
 use crate::budget::Budget;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::Clock;
@@ -98,6 +100,7 @@ struct Server {
     started: recovery::Started,
     ledger: LedgerThread,
     ship: std::thread::JoinHandle<()>,
+    archiving: ArchiveThread,
     keeper: JoinHandle<()>,
     fault: watch::Receiver<bool>,
 }
@@ -111,7 +114,7 @@ struct Owned {
 
 /// Why the server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+pub(crate) enum Reason {
     /// It was told to.
     Signal,
     /// The disk failed.
@@ -148,11 +151,20 @@ fn start(
     clocks: Clocks,
 ) -> Result<Server, Failure> {
     let Store { folder, lock, keyring, tenants, state: _, drawn } = store;
-    let Recovered { writer, reader, control, hot, started } = recovered;
+    let Recovered { writer, reader, control, archive, hot, started } = recovered;
     let (tell, fault) = watch::channel(false);
-    let (shipper, shipped, ship) = ship::start(hot).map_err(|error| failures::io(&error))?;
+    let (shipper, shipped, ship) = ship::start(Arc::clone(&hot)).map_err(|error| failures::io(&error))?;
     let (intake, ledger) =
         intake::start(writer, shipper, clocks.clock, tell).map_err(|error| failures::io(&error))?;
+    let parts = archive::Parts {
+        hot,
+        reader: reader.clone(),
+        intake: intake.clone(),
+        archive,
+        clock: clocks.clock,
+    };
+    let (archivist, archiving) =
+        archive::start(parts, &config).map_err(|error| failures::io(&error))?;
     let queries = self::runtime("query", Some(QUERY_THREADS))?;
     let app = Arc::new(App {
         clock: clocks.clock,
@@ -170,13 +182,14 @@ fn start(
         intake,
         reader,
         shipped,
+        archivist,
         accounts: Accounts::default(),
         metrics: Metrics::new(),
         is_hot_full: AtomicBool::new(false),
     });
     let keeper = runtime.spawn(keeper::run(Arc::clone(&app)));
     let store = Owned { folder, lock, drawn };
-    Ok(Server { runtime, queries, app, store, started, ledger, ship, keeper, fault })
+    Ok(Server { runtime, queries, app, store, started, ledger, ship, archiving, keeper, fault })
 }
 
 /// Writes the files for local clients.
@@ -278,7 +291,7 @@ fn finish(
     signals: Signals,
     reason: Reason,
 ) -> Result<Exit, Failure> {
-    let Server { runtime, queries, app, store, ledger, ship, keeper, .. } = server;
+    let Server { runtime, queries, app, store, ledger, ship, archiving, keeper, .. } = server;
     runtime.spawn(signals.exit_on_next());
     let drain = match reason {
         Reason::Signal => Duration::from_millis(app.config.drain_timeout_ms),
@@ -292,12 +305,13 @@ fn finish(
     if reason == Reason::Signal {
         runtime.block_on(account(&app));
     }
+    let archive = archiving.stop(reason);
     let writer = ledger.stop();
     drop(ship);
     queries.shutdown_background();
     let writer = writer.filter(|writer| reason == Reason::Signal && writer.poisoned().is_none());
     let stopped = match writer {
-        Some(writer) => stop_store(&app, &store.folder, writer),
+        Some(writer) => stop_store(&app, &store.folder, (writer, archive)),
         None => Ok(Exit::DiskFault),
     };
     release(runtime, store.lock);
@@ -321,13 +335,20 @@ fn release(runtime: Runtime, lock: StoreLock) {
 }
 
 /// Makes `MANIFEST` durable with the log as it will be, then appends the stop frame.
-fn stop_store(app: &App, folder: &Path, mut writer: Writer) -> Result<Exit, Failure> {
+fn stop_store(
+    app: &App,
+    folder: &Path,
+    (mut writer, archive): (Writer, Option<Archive>),
+) -> Result<Exit, Failure> {
     let now = Now { wall: app.clock.wall(), monotonic_ns: app.clock.monotonic_ns() };
     let plan = match writer.prepare_stop(now) {
         Ok(plan) => plan,
         Err(error) => return Ok(failures::disk_fault(&error)),
     };
     app.control.close().map_err(|error| failures::control(&error))?;
+    if let Some(archive) = archive {
+        archive.close().map_err(|error| failures::archive(&error))?;
+    }
     let mut files = manifest::survey(folder).map_err(|error| failures::file("MANIFEST", &error))?;
     for file in files.iter_mut().filter(|file| file.path == plan.path) {
         file.size = plan.bytes;

@@ -148,7 +148,7 @@ impl LostRange {
     }
 }
 
-/// Loads every record of a tenant into the hot rows. Ranges whose payload is damaged become holes. Returns the losses that
+/// Loads the records of a tenant that are in no segment into the hot rows. Ranges whose payload is damaged become holes. Returns the losses that
 /// records speak of.
 ///
 /// # Errors
@@ -159,10 +159,10 @@ pub(crate) fn load(
     tenant: &TenantId,
     progress: &dyn Fn(u64),
 ) -> Result<Vec<LostRange>, LoadError> {
-    hot.open(tenant, Vec::new(), Vec::new());
     let mut losses = Vec::new();
     let (mut waiting, mut records) = (Vec::new(), 0);
-    for section in reader.scan(tenant, Index(0)) {
+    let from = hot.view(tenant).watermark();
+    for section in reader.scan(tenant, Index(from)) {
         match section {
             Ok(section) => {
                 records += section.end().0 - section.first().0;

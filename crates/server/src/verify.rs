@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! store                     the order of the checks
+//! segments                  what is archived, row by row
 //! records  files  receipts  roots from payloads; MANIFEST and control.db; receipts against the tree
 //! checkpoint                two checkpoints of one ledger
 //! keys  report              whom to trust; what is said
@@ -20,4 +21,5 @@ pub(crate) mod keys;
 pub(crate) mod receipts;
 pub(crate) mod records;
 pub(crate) mod report;
+pub(crate) mod segments;
 pub(crate) mod store;

@@ -7,10 +7,11 @@
 //! INVARIANT (I1): nothing is answered `committed` before the ledger has said `Done`. INVARIANT (I7): every item gets one
 //! verdict, and what leaves no record is counted. Refuses to judge an event itself: `pipeline` does.
 
+mod append; // into the ledger, what is archived looked up before
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Extension;
 use axum::body::Body;
@@ -21,16 +22,17 @@ use event::canonical::Context;
 use event::code::Code;
 use event::ids::{Instance, ProducerId, Seq};
 use lake::rows::{RowsBuilder, Salt};
-use ledger::{Append, Class, Done, Item, ItemAnswer, Refusal, Source, StreamId};
+use ledger::{Append, Class, Item, Source, StreamId};
 use pipeline::batch::{self, Place, Request, Salts, Sealed};
 use pipeline::decode::{self, Media, Shape};
 use pipeline::verdict::{Counts, ItemResult, Verdict};
 use tlog::Index;
 
+pub(super) use append::{room, settled};
+
 use super::problem::Problem;
 use super::{Caller, Gate, body, opened, proofs};
 use crate::app::App;
-use crate::intake::Travelling;
 use crate::tenants::Tenant;
 
 /// How many items are neither committed nor duplicate.
@@ -132,7 +134,7 @@ async fn take(
 ) -> Result<Taken, Problem> {
     let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
     let prepared = prepare(&app, &sender, &terms, &split.items)?;
-    let (results, made) = append(&app, &sender.tenant, prepared, &split.items).await?;
+    let (results, made) = append::append(&app, &sender, prepared, &split.items).await?;
     app.accounts.count((&sender.tenant.id, &sender.producer), &results, made.clone());
     app.metrics.items(Counts::of(&results), charged.bytes.len());
     Ok(Taken { shape: split.shape, results, made })
@@ -238,80 +240,9 @@ fn prepare(
         items,
         keys: tenant.blobs.iter().cloned().chain(reserved.blobs()).collect(),
         class: Class::Ordinary,
-        looked_below: Index(u64::MAX),
+        looked_below: Index(0),
     };
     Ok(Prepared { sealed, append, rows: rows.finish() })
-}
-
-/// Appends what was prepared and gives each item its verdict, with the indices that were made.
-async fn append(
-    app: &App,
-    tenant: &Tenant,
-    prepared: Prepared,
-    items: &[&[u8]],
-) -> Result<(Vec<ItemResult>, Range<u64>), Problem> {
-    let Prepared { sealed, append, rows } = prepared;
-    let done = if append.items.is_empty() {
-        None
-    } else {
-        let room = Some(room(app, &rows)?);
-        let answer = app.intake.append(append, Travelling { rows, room }).await;
-        Some(settled(answer.map_err(|_| stopping())?)?)
-    };
-    let (answers, made) = done.as_ref().map_or((Vec::new(), 0..0), answers);
-    let mut stored = |index| match app.reader.record(&tenant.id, Index(index)) {
-        Ok(record) => Ok(record.map(|record| record.payload)),
-        Err(ledger::Error::Lost { .. }) => Ok(None),
-        Err(error) => Err(error),
-    };
-    let results = sealed.settle(items, &answers, &mut stored).map_err(Problem::internal)?;
-    Ok((results, made))
-}
-
-/// Sets aside what the rows of an append will take.
-pub(super) fn room(app: &App, rows: &lake::Rows) -> Result<lake::Room, Problem> {
-    let room = app.shipped.hot.reserve(rows.bytes());
-    app.is_hot_full.store(room.is_err(), Ordering::Relaxed);
-    room.map_err(|full| Problem::new(Code::HotFull, full.to_string()))
-}
-
-/// The ledger's answer, or the problem that it is.
-pub(super) fn settled(answer: ledger::Answer) -> Result<Done, Problem> {
-    let code = match answer {
-        ledger::Answer::Done(done) => return Ok(done),
-        ledger::Answer::SequenceGap { expected } => {
-            let detail = format!("the stream goes on with number {expected}");
-            return Err(Problem::new(Code::SequenceGap, detail).with("expected", expected.0));
-        }
-        ledger::Answer::Poisoned => Code::DiskFault,
-        ledger::Answer::Refused(Refusal::DiskFull) => Code::DiskFull,
-        ledger::Answer::Refused(Refusal::ClockUnsane) => Code::ClockUnsane,
-        ledger::Answer::Refused(Refusal::StreamsFull) => Code::StreamsFull,
-        ledger::Answer::Refused(Refusal::Stopping) => Code::Stopping,
-        ledger::Answer::Refused(Refusal::Invalid | Refusal::LookAgain) => {
-            return Err(Problem::internal("the ledger was asked for something that it never does"));
-        }
-    };
-    Err(Problem::new(code, "the ledger did not take the request"))
-}
-
-/// The ledger's answers as settling takes them, and the indices that were made.
-fn answers(done: &Done) -> (Vec<batch::Answer>, Range<u64>) {
-    let mut made: Option<Range<u64>> = None;
-    let mut answers = Vec::with_capacity(done.items.len());
-    for item in &done.items {
-        answers.push(match item {
-            ItemAnswer::Committed { index } => {
-                // INVARIANT (I3): what one request makes lies next to each other.
-                made = Some(made.map_or(index.0..index.0 + 1, |made| made.start..index.0 + 1));
-                batch::Answer::Committed { index: index.0 }
-            }
-            ItemAnswer::Seen { index } => batch::Answer::Seen { index: index.0 },
-            // Nothing leaves the log yet.
-            ItemAnswer::Archived { .. } => continue,
-        });
-    }
-    (answers, made.unwrap_or(0..0))
 }
 
 /// The answer's status, headers and body.

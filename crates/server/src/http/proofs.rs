@@ -21,13 +21,14 @@ use event::ids::{EventId, ProducerId};
 use event::receipt::{Disclosure, Receipt, show};
 use event::record::Record;
 use indelible_client::wire;
-use ledger::{Section, Stored, key_kind};
+use ledger::Stored;
 use tlog::tile::TilePath;
 use tlog::{Index, TreeSize};
 
 use super::problem::Problem;
 use super::{Caller, Gate, json, json_of, opened};
 use crate::app::App;
+use crate::stored::{self, Records};
 use crate::tenants::Tenant;
 
 /// A record that was found by id, and where else the id stands.
@@ -149,13 +150,12 @@ fn with_receipt<T>(
         "what was answered is durable, and the newest checkpoint covers it"
     );
     let proof = range_proof(app, tenant, &range, signed.size)?;
-    let sections = sections(app, tenant, &range)?;
+    let records = Records::read(app, &tenant.id, &range).map_err(Problem::internal)?;
     let mut seeds = Seeds { app, tenant, blocks: HashMap::new() };
     let mut events = Vec::new();
-    let records = sections.iter().flat_map(|section| section.records());
-    for (_, entry, payload) in records.filter(|(index, _, _)| range.contains(&index.0)) {
+    for (index, entry, payload) in records.iter().filter(|(index, ..)| range.contains(&index.0)) {
         let record = Record::decode(payload).map_err(Problem::internal)?;
-        let seed = seeds.of(&record)?;
+        let seed = seeds.of(&record, index)?;
         let disclose = |tag, _| if opens(tag) { Disclosure::Open } else { Disclosure::Withhold };
         events.push(show(entry, &record, &seed, disclose).map_err(Problem::internal)?);
     }
@@ -166,20 +166,6 @@ fn with_receipt<T>(
         checkpoint: (&*signed.note).into(),
         events,
     })
-}
-
-/// The sections that hold the records `range`, in order.
-fn sections(app: &App, tenant: &Tenant, range: &Range<u64>) -> Result<Vec<Arc<Section>>, Problem> {
-    let mut sections = Vec::new();
-    let mut next = range.start;
-    while next < range.end {
-        let section = app.reader.section(&tenant.id, Index(next)).map_err(Problem::internal)?;
-        let section = section.ok_or_else(|| Problem::internal("a record is not there"))?;
-        assert!(section.end().0 > next, "a section that holds a record ends behind it");
-        next = section.end().0;
-        sections.push(section);
-    }
-    Ok(sections)
 }
 
 fn range_proof(
@@ -200,12 +186,12 @@ struct Seeds<'a> {
 }
 
 impl Seeds<'_> {
-    fn of(&mut self, record: &Record<'_>) -> Result<Seed, Problem> {
+    fn of(&mut self, record: &Record<'_>, index: Index) -> Result<Seed, Problem> {
         let id = record.block_id;
         if !self.blocks.contains_key(&id) {
-            let secret = self.app.reader.key(&self.tenant.id, key_kind::SALT_BLOCK, id);
-            let secret = secret.and_then(|bytes| <[u8; 32]>::try_from(&*bytes).ok());
+            let secret = stored::secret(self.app, &self.tenant.id, (id, index.0));
             let secret = secret
+                .map_err(Problem::internal)?
                 .ok_or_else(|| Problem::internal("the salt block of a record is not there"))?;
             self.blocks.insert(id, SaltBlock { id, secret });
         }
@@ -229,8 +215,8 @@ async fn find(app: &App, caller: &Caller, tenant: &Tenant, id: &str) -> Result<F
     let view = app.shipped.view(&tenant.id, app.size(&tenant.id)).await;
     let mut first = None;
     let mut also = Vec::new();
-    for index in view.hot_find_id(&id) {
-        let stored = app.reader.record(&tenant.id, Index(index)).map_err(Problem::internal)?;
+    for index in lake::lookup::by_id(&view, &id).map_err(Problem::internal)? {
+        let stored = stored::record(app, &tenant.id, Index(index)).map_err(Problem::internal)?;
         let Some(stored) = stored else { continue };
         if !may_see(caller, &stored)? {
             continue;

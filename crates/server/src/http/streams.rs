@@ -23,6 +23,7 @@ use tlog::Index;
 use super::problem::Problem;
 use super::{Caller, Gate, body, ingest, json as json_response, opened, proofs};
 use crate::app::App;
+use crate::stored;
 
 /// Characters of the reason of a gap.
 const REASON_CHARS_MAX: usize = 1000;
@@ -43,11 +44,13 @@ pub(super) async fn number(
         let detail = "the stream has not come to this number";
         Problem::new(Code::NotFound, detail).with("next", next.0)
     };
-    let SeqPlace::At(index) = app.reader.index_of(&tenant.id, &stream, seq) else {
-        return Err(none());
+    let index = match app.reader.index_of(&tenant.id, &stream, seq) {
+        SeqPlace::At(index) => index,
+        SeqPlace::Archived => stored::index_of(&app, &tenant.id, (&stream, seq)).map_err(Problem::internal)?,
+        SeqPlace::NotStored => return Err(none()),
     };
-    let stored =
-        app.reader.record(&tenant.id, index).map_err(Problem::internal)?.ok_or_else(none)?;
+    let stored = stored::record(&app, &tenant.id, index).map_err(Problem::internal)?;
+    let stored = stored.ok_or_else(none)?;
     let record = Record::decode(&stored.payload).map_err(Problem::internal)?;
     let (event, stamps) = (record.event(), record.stamps());
     let (event, stamps) = (event.map_err(Problem::internal)?, stamps.map_err(Problem::internal)?);
@@ -110,7 +113,7 @@ pub(super) async fn lost(
     let (mut append, mut travelling) = app.system_append(&tenant, &[record], source);
     // A producer asks for this record, so it takes its place among what producers send.
     append.class = Class::Ordinary;
-    travelling.room = Some(ingest::room(&app, &travelling.rows)?);
+    travelling.room = Some(ingest::room(&app, &travelling.rows).await?);
     let answer = app.intake.append(append, travelling).await;
     let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
     let done = ingest::settled(answer.map_err(closed)?)?;
@@ -134,9 +137,10 @@ fn declared(
     let seen = match done.items.first() {
         Some(ItemAnswer::Committed { index }) => return Ok(*index),
         Some(ItemAnswer::Seen { index }) => *index,
-        Some(ItemAnswer::Archived { .. }) | None => {
-            return Err(Problem::internal("a declared gap was given no place"));
+        Some(ItemAnswer::Archived { seq }) => {
+            stored::index_of(app, tenant, (stream, *seq)).map_err(Problem::internal)?
         }
+        None => return Err(Problem::internal("a declared gap was given no place")),
     };
     let streams = app.reader.streams(tenant);
     let facts = streams.iter().find(|facts| facts.stream == *stream);

@@ -22,6 +22,7 @@ use event::record::Record;
 use event::system::SystemKind;
 use ledger::inspect::SectionRecords;
 use ledger::{Source, key_kind};
+use tlog::Index;
 
 use super::report::{Finding, Weight};
 use crate::keyring::Keyring;
@@ -168,14 +169,89 @@ impl<'k> Records<'k> {
         if !opened.take_slot(record.block_id, record.slot) {
             return Err(Wrong::Root("its slot of the salt block belongs to another record"));
         }
-        let Some(sealer) = &opened.sealer else {
-            opened.unopened += 1;
-            opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
+        opened.rooted(&record, index, entry)
+    }
+
+    /// Begins a look at the rows of a segment; from `first_kept` on its records are in the log too, and were looked at there.
+    pub(crate) fn segment<'r>(
+        &'r mut self,
+        segment: &lake::Segment,
+        first_kept: Index,
+    ) -> Rows<'r, 'k> {
+        let tenant = segment.about().tenant.clone();
+        Rows { records: self, tenant, file: segment.name().to_owned(), first_kept, wrong: Vec::new() }
+    }
+}
+
+/// A look at the rows of one segment.
+#[derive(Debug)]
+pub(crate) struct Rows<'r, 'k> {
+    records: &'r mut Records<'k>,
+    tenant: TenantId,
+    file: String,
+    first_kept: Index,
+    wrong: Vec<(u64, &'static str)>,
+}
+
+impl Rows<'_, '_> {
+    /// Takes the salt blocks that the segment brings.
+    pub(crate) fn secrets(&mut self, secrets: impl Iterator<Item = (u64, [u8; 32])>) {
+        let opened = self.records.tenants.entry(self.tenant.clone()).or_default();
+        for (id, secret) in secrets {
+            opened.salts.entry(id).or_insert(SaltBlock { id, secret });
+        }
+    }
+
+    /// Looks at one record.
+    pub(crate) fn record(&mut self, index: Index, (payload, entry): (&[u8], &Entry)) {
+        match self.judged(index, payload, entry) {
+            Ok(()) => self.records.opened += u64::from(index < self.first_kept),
+            Err(Wrong::Unchecked) => {}
+            Err(Wrong::Root(what)) => self.wrong.push((index.0, what)),
+        }
+    }
+
+    fn judged(&mut self, index: Index, payload: &[u8], entry: &Entry) -> Result<(), Wrong> {
+        let record = Record::decode(payload).map_err(|_| Wrong::Root("the row is no record"))?;
+        if record.parts().iter().any(|part| part.opened().is_none() || part.key_ref != 0) {
+            return Err(Wrong::Root("a part is withheld"));
+        }
+        let opened = self.records.tenants.entry(self.tenant.clone()).or_default();
+        if index < self.first_kept && !opened.take_slot(record.block_id, record.slot) {
+            return Err(Wrong::Root("its slot of the salt block belongs to another record"));
+        }
+        opened.rooted(&record, index.0, entry)
+    }
+
+    /// Says that a row is no record.
+    pub(crate) fn wrong(&mut self, index: Index, what: &'static str) {
+        self.wrong.push((index.0, what));
+    }
+
+    /// Says what was found.
+    pub(crate) fn finish(self) {
+        for (first, end, what) in runs(&self.wrong) {
+            let (tenant, file) = (&self.tenant, &self.file);
+            let what =
+                format!("tenant `{tenant}`, records {first} to before {end}: {what} (in `{file}`)");
+            let finding = Finding::new(Weight::Failed, what).in_file(file);
+            self.records.findings.push(finding.of(tenant.as_str(), first, end));
+        }
+    }
+}
+
+impl Opened {
+    /// Whether the entry of the record at `index` commits to it, and says its kind.
+    fn rooted(&mut self, record: &Record<'_>, index: u64, entry: &Entry) -> Result<(), Wrong> {
+        let lost = loss(record).map(|(from, to)| (from, to, index));
+        let Some(sealer) = &self.sealer else {
+            self.unopened += 1;
+            self.losses.extend(lost);
             return Err(Wrong::Unchecked);
         };
-        let Some(block) = opened.salts.get(&record.block_id) else {
-            if opened.has_lost_keys {
-                opened.unopened += 1;
+        let Some(block) = self.salts.get(&record.block_id) else {
+            if self.has_lost_keys {
+                self.unopened += 1;
                 return Err(Wrong::Unchecked);
             }
             return Err(Wrong::Root("its salt block is missing"));
@@ -183,17 +259,14 @@ impl<'k> Records<'k> {
         if record.root_under(&sealer.seed(block, record.slot)) != entry.root {
             return Err(Wrong::Root("the root of the entry does not follow from the payload"));
         }
-        let schema = schema(&record);
-        let kind = SystemKind::of_schema(&schema).map(SystemKind::entry_kind);
+        let kind = SystemKind::of_schema(&schema(record)).map(SystemKind::entry_kind);
         if entry.kind != kind.unwrap_or(event::entry::EntryKind::Event) {
             return Err(Wrong::Root("the kind of the entry is not that of the record"));
         }
-        opened.losses.extend(loss(&record).map(|(from, to)| (from, to, index)));
+        self.losses.extend(lost);
         Ok(())
     }
-}
 
-impl Opened {
     /// Takes a slot of a block; a slot is used by one record.
     fn take_slot(&mut self, block: u64, slot: u32) -> bool {
         if slot >= SALT_BLOCK_SLOTS {

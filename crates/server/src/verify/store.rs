@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock (is a server running?) -> control.db -> keys by the store's name -> every file of the ledger, every record
-//! -> signatures on checkpoints -> MANIFEST -> control.db against the ledger -> receipts
+//! -> every segment, row by row -> signatures on checkpoints -> MANIFEST -> control.db against the ledger -> receipts
 //! ```
 //!
 //! Promises: nothing is written, and a finding does not end the search. Beside a running server the records up to the
@@ -21,7 +21,7 @@ use tlog::checkpoint::Checkpoint;
 use super::keys::{Source, Trusted};
 use super::records::Records;
 use super::report::{Fault, Finding, Refusal, Report, TenantLine, Weight};
-use super::{files, receipts};
+use super::{files, receipts, segments};
 use crate::clock::Clock;
 use crate::keyring::Keyring;
 use crate::manifest;
@@ -65,6 +65,7 @@ pub(crate) fn check(asked: &Asked<'_>, progress: &mut dyn FnMut(u64)) -> Result<
         .map(|(store, _)| store.to_string())
         .or(store.map(|s| s.to_string()));
     report.files = inspection.files;
+    segments::check(data_dir, &inspection.reader, (&mut records, progress), &mut report);
     report.opened = records.opened;
     report.findings.append(&mut records.findings);
     ledger_findings(&inspection, (&records, asked.losses), &mut report);

@@ -1,0 +1,384 @@
+//! Archive: hot rows become segments, segments are merged, and the log is trimmed behind them.
+//!
+//! ```text
+//! look      which tenant has rows enough, rows old enough, or holds back the log
+//! flush     packs cover the end -> segment, read again and compared -> catalog -> view swapped
+//! behind    the ledger is told the watermark -> snapshot -> old log files go
+//! compact   one group of neighbours at a time, when nothing is to be flushed
+//! ```
+//!
+//! Promises: INVARIANT (I6): nothing leaves the log before it is in a segment that was compared with it. What fails is
+//! tried again at the next look; until then nothing is trimmed and the hot budget holds intake back. Refuses to run
+//! anywhere but on its own thread: it waits for the disk.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampNanosecondType;
+use event::ids::{TenantId, Timestamp};
+use lake::Hot;
+use lake::rows::RECEIVED_AT;
+use ledger::{Reader, key_kind};
+use tlog::Index;
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::intake::Intake;
+use crate::run::Reason;
+
+/// Time between two looks when nobody asks for one.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Orders that wait.
+const QUEUE: usize = 64;
+/// Rows of a tenant that a stop still archives; fewer are in the log and quick to load.
+const STOP_ROWS_MIN: u64 = 1_000;
+/// How long a tenant whose flush failed is left alone.
+const RETRY_AFTER_NS: u64 = 1_000_000_000;
+
+/// When rows are archived.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    rows_max: u64,
+    bytes_max: u64,
+    after_ms: u64,
+    rows_min: u64,
+    small_after_ms: u64,
+    wal_bytes_max: u64,
+}
+
+/// What a flush did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Flushed {
+    /// Segments made.
+    pub(crate) segments: u64,
+    /// Rows in them.
+    pub(crate) rows: u64,
+    /// Everything below this index is archived.
+    pub(crate) watermark: u64,
+}
+
+/// What the thread is asked.
+enum Order {
+    /// There may be something to do.
+    Look,
+    /// Archive all of a tenant's rows.
+    Flush(TenantId, oneshot::Sender<Result<Flushed, FlushError>>),
+    /// Archive what a stop archives, and end.
+    Stop,
+    /// End.
+    Leave,
+}
+
+/// Why rows were not archived. They stay hot and in the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FlushError {
+    /// The lake could not take them.
+    #[error(transparent)]
+    Lake(#[from] lake::Error),
+    /// The ledger could not give them, or not cover them with packs.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// The way to the thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Archivist {
+    orders: mpsc::SyncSender<Order>,
+    freed: Arc<Notify>,
+}
+
+impl Archivist {
+    /// Says that there may be something to do. A full queue is reason enough not to: the thread is awake.
+    pub(crate) fn look(&self) {
+        let _awake = self.orders.try_send(Order::Look);
+    }
+
+    /// Archives all of a tenant's rows.
+    pub(crate) async fn flush(&self, tenant: &TenantId) -> Result<Flushed, FlushError> {
+        let (give, given) = oneshot::channel();
+        let order = Order::Flush(tenant.clone(), give);
+        self.orders.try_send(order).map_err(|_| FlushError::Stopping)?;
+        given.await.map_err(|_| FlushError::Stopping)?
+    }
+
+    /// Wakes when rows have left the hot tail.
+    pub(crate) fn freed(&self) -> &Notify {
+        &self.freed
+    }
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct ArchiveThread {
+    thread: JoinHandle<lake::archive::Archive>,
+    orders: mpsc::SyncSender<Order>,
+}
+
+impl ArchiveThread {
+    /// Lets the thread archive what a stop archives, unless the disk failed, and gives the archive back.
+    pub(crate) fn stop(self, reason: Reason) -> Option<lake::archive::Archive> {
+        let order = match reason {
+            Reason::Signal => Order::Stop,
+            Reason::DiskFault => Order::Leave,
+        };
+        let _taken = self.orders.send(order);
+        // A panic in there has said itself; the rows are in the log.
+        self.thread.join().ok()
+    }
+}
+
+/// What the stage works on.
+pub(crate) struct Parts {
+    /// The rows.
+    pub(crate) hot: Arc<Hot>,
+    /// The ledger beside its writer.
+    pub(crate) reader: Reader,
+    /// The way to its writer.
+    pub(crate) intake: Intake,
+    /// The segments.
+    pub(crate) archive: lake::archive::Archive,
+    /// The time.
+    pub(crate) clock: Clock,
+}
+
+/// Starts the thread.
+pub(crate) fn start(
+    parts: Parts,
+    config: &Config,
+) -> std::io::Result<(Archivist, ArchiveThread)> {
+    let (orders, queue) = mpsc::sync_channel(QUEUE);
+    let freed = Arc::new(Notify::new());
+    let limits = Limits {
+        rows_max: config.flush_rows_max,
+        bytes_max: config.flush_bytes_max,
+        after_ms: config.flush_after_ms,
+        rows_min: config.flush_rows_min,
+        small_after_ms: config.flush_small_after_ms,
+        wal_bytes_max: config.wal_bytes_max,
+    };
+    let stage = Stage { parts, limits, freed: Arc::clone(&freed), failed: HashMap::new() };
+    let thread = std::thread::Builder::new();
+    let thread = thread.name("archive".to_owned()).spawn(move || stage.run(&queue))?;
+    Ok((Archivist { orders: orders.clone(), freed }, ArchiveThread { thread, orders }))
+}
+
+/// The thread's own state.
+struct Stage {
+    parts: Parts,
+    limits: Limits,
+    freed: Arc<Notify>,
+    /// When a tenant's last flush failed.
+    failed: HashMap<TenantId, u64>,
+}
+
+impl Stage {
+    fn run(mut self, queue: &mpsc::Receiver<Order>) -> lake::archive::Archive {
+        loop {
+            match queue.recv_timeout(LOOK_EVERY) {
+                Ok(Order::Look) | Err(mpsc::RecvTimeoutError::Timeout) => self.look(),
+                Ok(Order::Flush(tenant, asker)) => {
+                    // Who asked may have gone away; what was archived stays.
+                    let _received = asker.send(self.flush_all(&tenant, 1));
+                }
+                Ok(Order::Stop) => {
+                    for tenant in self.parts.reader.tenants() {
+                        if let Err(error) = self.flush_all(&tenant, STOP_ROWS_MIN) {
+                            tracing::warn!(%error, tenant = %tenant, "rows stay in the log over the stop");
+                        }
+                    }
+                    break;
+                }
+                Ok(Order::Leave) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.parts.archive
+    }
+
+    /// Archives what is due of every tenant, then merges one group of segments.
+    fn look(&mut self) {
+        let tenants = self.parts.reader.tenants();
+        let now_ns = self.parts.clock.monotonic_ns();
+        for tenant in &tenants {
+            let waits = |at: &u64| now_ns.saturating_sub(*at) < RETRY_AFTER_NS;
+            if self.failed.get(tenant).is_some_and(waits) {
+                continue;
+            }
+            self.failed.remove(tenant);
+            while self.is_due(tenant) {
+                if let Err(error) = self.flush(tenant) {
+                    tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
+                    self.failed.insert(tenant.clone(), now_ns);
+                    break;
+                }
+            }
+        }
+        for tenant in &tenants {
+            if let Err(error) = self.compact(tenant) {
+                tracing::warn!(%error, tenant = %tenant, "segments could not be merged yet");
+            }
+        }
+    }
+
+    /// Whether a tenant's rows are many enough, old enough, or hold back the log.
+    fn is_due(&self, tenant: &TenantId) -> bool {
+        let view = self.parts.hot.view(tenant);
+        let rows = view.hot_rows();
+        if rows == 0 {
+            return false;
+        }
+        let limits = &self.limits;
+        let age_ms = oldest(&view).map_or(0, |oldest| self.age_ms(oldest));
+        let is_full = rows >= limits.rows_max || view.hot_bytes() >= limits.bytes_max;
+        let is_old = age_ms >= limits.after_ms && rows >= limits.rows_min;
+        let is_very_old = age_ms >= limits.small_after_ms;
+        // Without this the last few rows of a quiet tenant would keep every log file.
+        let reader = &self.parts.reader;
+        let is_in_the_way = reader.stats().wal_bytes > limits.wal_bytes_max
+            && reader.holding_back().contains(tenant);
+        is_full || is_old || is_very_old || is_in_the_way
+    }
+
+    fn age_ms(&self, oldest: Timestamp) -> u64 {
+        self.parts.clock.wall().0.saturating_sub(oldest.0) / 1_000_000
+    }
+
+    /// Archives everything that a tenant has, as long as it is at least `rows_min` rows.
+    fn flush_all(&mut self, tenant: &TenantId, rows_min: u64) -> Result<Flushed, FlushError> {
+        let mut flushed = Flushed::default();
+        let end = self.parts.hot.view(tenant).to();
+        loop {
+            let view = self.parts.hot.view(tenant);
+            flushed.watermark = view.watermark();
+            if view.watermark() >= end || view.hot_rows() < rows_min {
+                return Ok(flushed);
+            }
+            let rows = self.flush(tenant)?;
+            flushed.segments += u64::from(rows > 0);
+            flushed.rows += rows;
+        }
+    }
+
+    /// Archives the rows next to the watermark as one segment, or a lost range there; returns how many rows.
+    fn flush(&mut self, tenant: &TenantId) -> Result<u64, FlushError> {
+        let Parts { hot, archive, .. } = &self.parts;
+        let view = hot.view(tenant);
+        let now = self.parts.clock.wall();
+        if let Some(hole) = view.hole_at_watermark() {
+            self.cover(tenant, hole.end)?;
+            archive.lost(tenant, &hole, now)?;
+            hot.archive_hole(tenant, &hole);
+            self.behind()?;
+            return Ok(0);
+        }
+        let Limits { rows_max, bytes_max, .. } = self.limits;
+        let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
+        let Some(prefix) = view.prefix(rows_max, bytes_max)? else { return Ok(0) };
+        let indices = prefix.indices.clone();
+        self.cover(tenant, indices.end)?;
+        let truth = Truth { reader: &self.parts.reader, tenant };
+        let secrets = |block| secret(&self.parts.reader, tenant, block);
+        let flush = lake::archive::Flush {
+            batch: &prefix.batch,
+            now,
+            secrets: &secrets,
+            truth: &|index, out| truth.payload(index, out),
+        };
+        let segment = archive.flush(tenant, &flush)?;
+        hot.archive(tenant, segment)?;
+        self.freed.notify_waiters();
+        self.behind()?;
+        Ok(indices.end - indices.start)
+    }
+
+    /// Packs cover everything below `end` before it can leave the log.
+    fn cover(&self, tenant: &TenantId, end: u64) -> Result<(), FlushError> {
+        let tenant = tenant.clone();
+        let packed = self.parts.intake.between_turns(move |writer, _| {
+            writer.pack_to(&tenant, Index(end))
+        });
+        Ok(packed.map_err(|_| FlushError::Stopping)??)
+    }
+
+    /// Tells the ledger what is archived of every tenant, and lets it trim: a tenant that is not named again would hold its
+    /// log files back.
+    fn behind(&self) -> Result<(), FlushError> {
+        let archived = watermarks(&self.parts);
+        let trimmed = self.parts.intake.between_turns(move |writer, now| {
+            for (tenant, watermark) in &archived {
+                writer.set_archived(tenant, *watermark)?;
+            }
+            writer.trim(now)
+        });
+        trimmed.map_err(|_| FlushError::Stopping)??;
+        Ok(())
+    }
+
+    /// Merges one group of a tenant's segments, if there is one worth it.
+    fn compact(&self, tenant: &TenantId) -> Result<(), FlushError> {
+        let Parts { hot, archive, clock, .. } = &self.parts;
+        let merge = lake::archive::Merge {
+            rows_max: self.limits.rows_max,
+            bytes_max: self.limits.bytes_max,
+            ..lake::archive::Merge::default()
+        };
+        let inputs = archive.candidates(&hot.view(tenant), &merge)?;
+        if !inputs.is_empty() {
+            let merged = archive.compact(tenant, &inputs, clock.wall())?;
+            hot.compacted(tenant, merged);
+        }
+        drop(inputs);
+        archive.sweep()?;
+        Ok(())
+    }
+}
+
+/// When the oldest hot row was received.
+fn oldest(view: &lake::View) -> Option<Timestamp> {
+    let first = view.hot_chunks().first()?.batch();
+    let received = first.column_by_name(RECEIVED_AT)?;
+    let received = received.as_primitive_opt::<TimestampNanosecondType>()?;
+    u64::try_from(received.values().first().copied()?).ok().map(Timestamp)
+}
+
+/// What is archived of each tenant.
+fn watermarks(parts: &Parts) -> Vec<(TenantId, Index)> {
+    let all = parts.reader.tenants().into_iter();
+    all.map(|tenant| {
+        let watermark = parts.hot.view(&tenant).watermark();
+        (tenant, Index(watermark))
+    })
+    .collect()
+}
+
+/// The ledger's own bytes of records, which a segment is compared with.
+struct Truth<'a> {
+    reader: &'a Reader,
+    tenant: &'a TenantId,
+}
+
+impl Truth<'_> {
+    /// Appends the payload of a record.
+    fn payload(
+        &self,
+        index: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let section = self.reader.section(self.tenant, Index(index))?;
+        let found = section.as_deref().and_then(|section| section.record(Index(index)));
+        let (_, payload) = found.ok_or("the ledger has no such record")?;
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+}
+
+/// The secret of a salt block that came with a tenant's records.
+fn secret(reader: &Reader, tenant: &TenantId, block: u64) -> Option<[u8; 32]> {
+    reader.key(tenant, key_kind::SALT_BLOCK, block).and_then(|bytes| (*bytes).try_into().ok())
+}

@@ -1,0 +1,151 @@
+//! Segments, row by row: what is archived is what the ledger's entries commit to.
+//!
+//! Every live file is hashed, its rows are put together to records again, each record's root is computed and compared with
+//! the entry that the packs hold. So a value changed in a segment is found, however well the file, its footer and the catalog
+//! were mended after it: the root takes the ledger key.
+//!
+//! Promises: a file that is missing, swapped, doubled or changed is named, with tenant, indices and file. Refuses to trust
+//! the catalog: ranges must tile, and files that it does not name are named.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use event::ids::TenantId;
+use lake::archive;
+use lake::catalog::{self, Row, State};
+use lake::rebuild::Rebuild;
+use lake::segment::{Columns, Difference};
+use lake::store::Store;
+use lake::Segment;
+use lake::cache::Cache;
+use ledger::Reader;
+use tlog::Index;
+
+use super::records::Records;
+use super::report::{Finding, Report, Weight};
+
+/// Bytes of footers that are kept while files are read once.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// Checks every segment that the catalog of `data_dir` names; returns how many files were read.
+pub(crate) fn check(
+    data_dir: &Path,
+    reader: &Reader,
+    (records, progress): (&mut Records<'_>, &mut dyn FnMut(u64)),
+    report: &mut Report,
+) {
+    let rows = match catalog::look(data_dir, &std::env::temp_dir()) {
+        Ok(rows) => rows.unwrap_or_default(),
+        Err(error) => return report.findings.push(damage(&error, catalog::FILE)),
+    };
+    if let Err(error) = catalog::watermarks(&rows) {
+        report.findings.push(damage(&error, catalog::FILE));
+    }
+    let store = Store::new(data_dir);
+    let cache = Arc::new(Cache::new(CACHE_BYTES));
+    let mut seen = 0;
+    for row in rows.iter().filter(|row| row.state == State::Live) {
+        report.files += 1;
+        match segment(&store, &cache, row) {
+            Ok(segment) => rows_of(&segment, reader, records, report),
+            Err(error) => report.findings.push(of(row, damage(&error, path(row)))),
+        }
+        seen += row.indices.end - row.indices.start;
+        progress(seen);
+    }
+    covered(&rows, reader, report);
+}
+
+/// INVARIANT (I6): what has left the log is in the archive.
+fn covered(rows: &[Row], reader: &Reader, report: &mut Report) {
+    let watermarks = catalog::watermarks(rows).unwrap_or_default();
+    for tenant in reader.tenants() {
+        let archived = watermarks.get(&tenant).copied().unwrap_or(0);
+        let kept = reader.first_kept(&tenant).0;
+        if archived < kept {
+            let what = format!(
+                "tenant `{tenant}`, records {archived} to before {kept}: neither in the log nor in a segment"
+            );
+            let finding = Finding::new(Weight::Failed, what).in_file(catalog::FILE);
+            report.findings.push(finding.of(tenant.as_str(), archived, kept));
+        }
+        let size = reader.head(&tenant).size.0;
+        if archived > size {
+            let what = format!(
+                "tenant `{tenant}`: the catalog covers {archived} records, the ledger has {size}"
+            );
+            let finding = Finding::new(Weight::Failed, what).in_file(catalog::FILE);
+            report.findings.push(finding.of(tenant.as_str(), size, archived));
+        }
+    }
+}
+
+/// The file of a row, hashed and opened.
+fn segment(store: &Store, cache: &Arc<Cache>, row: &Row) -> Result<Segment, lake::Error> {
+    let segment = archive::open_row(store, row, cache)?;
+    match segment.verify()? {
+        None => Ok(segment),
+        Some(Difference::File) => Err(damaged(&segment, "the file is not the one that the catalog names")),
+        Some(Difference::Rows) => Err(damaged(&segment, "its rows are not those that its own hash covers")),
+    }
+}
+
+fn damaged(segment: &Segment, what: &str) -> lake::Error {
+    lake::Error::Segment { path: segment.name().to_owned(), what: what.to_owned() }
+}
+
+/// Every row of a segment against the ledger's entry.
+fn rows_of(segment: &Segment, reader: &Reader, records: &mut Records<'_>, report: &mut Report) {
+    if let Err(error) = compared(segment, reader, records) {
+        let about = segment.about();
+        let finding = damage(&error, segment.name());
+        let (first, end) = (about.indices.start, about.indices.end);
+        report.findings.push(finding.of(about.tenant.as_str(), first, end));
+    }
+}
+
+fn compared(
+    segment: &Segment,
+    reader: &Reader,
+    records: &mut Records<'_>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let about = segment.about();
+    let tenant: &TenantId = &about.tenant;
+    let batch = segment.batch(&Columns::all())?;
+    let exact = segment.exact()?;
+    let rebuild = Rebuild::new(tenant, &batch).ok_or("its columns are not those of rows")?;
+    let (first, end) = (Index(about.indices.start), Index(about.indices.end));
+    let mut payload = Vec::new();
+    let mut found = records.segment(segment, reader.first_kept(tenant));
+    let footer = segment.footer()?;
+    found.secrets(footer.secrets().iter().map(|(id, secret)| (*id, *secret)));
+    for (row, entry) in reader.entries(tenant, first, end).enumerate() {
+        let (index, entry) = entry?;
+        payload.clear();
+        let whole = match exact.get(&index.0) {
+            Some(bytes) => {
+                payload.extend_from_slice(bytes);
+                Ok(())
+            }
+            None => rebuild.payload(row, &mut payload),
+        };
+        match whole {
+            Ok(()) => found.record(index, (&payload, &entry)),
+            Err(_) => found.wrong(index, "the row is not whole"),
+        }
+    }
+    found.finish();
+    Ok(())
+}
+
+fn path(row: &Row) -> &str {
+    row.file.as_ref().map_or(catalog::FILE, |file| file.path.as_str())
+}
+
+fn of(row: &Row, finding: Finding) -> Finding {
+    finding.of(row.tenant.as_str(), row.indices.start, row.indices.end)
+}
+
+fn damage(error: &(impl std::fmt::Display + ?Sized), file: &str) -> Finding {
+    Finding::new(Weight::Failed, error.to_string()).in_file(file)
+}
