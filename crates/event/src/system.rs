@@ -273,6 +273,22 @@ pub fn system<'a>(
     SystemRecord::new(SystemKind::System, tenant, id, attrs)
 }
 
+/// The record of a step of a read: `attrs` say who asked what in which form, `literals` (a JSON array) what stood in it.
+///
+/// Literals can name persons: they lie in a part of their own, so that they can be withheld and erased apart.
+#[must_use]
+pub fn access<'a>(
+    tenant: &'a TenantId,
+    id: EventId,
+    attrs: Members<'a>,
+    literals: Option<&'a str>,
+) -> SystemRecord<'a> {
+    let mut record = SystemRecord::new(SystemKind::Access, tenant, id, attrs);
+    record.event.original = literals
+        .map(|text| Original { media_type: Some("application/json".into()), text: text.into() });
+    record
+}
+
 fn of_item<'a>(kind: SystemKind, item: &Item<'a>, code: Code, field: &'a str) -> SystemRecord<'a> {
     let attrs = vec![
         text("producer", item.producer.as_str()),

@@ -15,6 +15,9 @@ mod model;
 mod scope; // which rows
 mod view; // what an allowed caller sees // who asks, and for what
 
+/// The rules by which [`decide`] decides, as records of reads name them.
+pub const VERSION: &str = "scopes/1";
+
 pub use decide::{Decision, Denial, decide};
 pub use field::Field;
 pub use mask::{Mask, MaskKey, Masks};

@@ -56,6 +56,10 @@ enum Source {
     ActorRef,
     /// The kind of system record.
     Kind,
+    /// A text among the attributes.
+    Attribute(&'static str),
+    /// A count among the attributes.
+    Count(&'static str),
 }
 
 /// The table of this name.
@@ -69,8 +73,13 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Every table.
-pub(crate) static TABLES: [Table; 3] = [
+pub(crate) static TABLES: [Table; 4] = [
     Table { name: "events", columns: EVENTS, shows: |kind| kind == RecordKind::Event },
+    Table {
+        name: "access_log",
+        columns: ACCESS_LOG,
+        shows: |kind| kind == RecordKind::System(SystemKind::Access),
+    },
     Table {
         name: "dead_letters",
         columns: DEAD_LETTERS,
@@ -178,6 +187,38 @@ const DEAD_LETTERS: &[Column] = &[
     column("code", Source::Stored("code"), "why it was not accepted"),
     column("field", Source::Stored("field"), "the JSON pointer that it is about"),
     column("original", Source::Stored("original"), "the item as sent"),
+];
+
+/// What `server::audit` writes of a read. A `read.begin` says who asks what before they get it, a `read.more` allows more of
+/// the same read, a `read.end` says what left.
+const ACCESS_LOG: &[Column] = &[
+    column("id", Source::Uuid("id"), "the record's id"),
+    column("index", Source::Stored("index"), "position in the tenant's ledger, from 0"),
+    column("received_at", Source::Stored("received_at"), "when the ledger took it in"),
+    column("act", Source::Attribute("act"), "read.begin read.more read.end"),
+    column(
+        "begin_index",
+        Source::Count("begin_index"),
+        "of read.more and read.end: the index of the read.begin",
+    ),
+    column("credential", Source::Attribute("credential"), "the look-up part of the key that asked"),
+    column("producer", Source::Stored("producer"), "the producer that the key names"),
+    column("policy", Source::Attribute("policy"), "the rules that decided"),
+    column("surface", Source::Attribute("surface"), "through which door it was asked"),
+    column("purpose", Source::Attribute("purpose"), "what the caller said that it is for"),
+    column("question", Source::Attribute("question"), "what was asked, without its literals"),
+    column("literals", Source::Stored("original"), "the literals in order: a JSON array"),
+    column("row_count", Source::Count("row_count"), "rows allowed; in read.end, rows that left"),
+    column(
+        "byte_count",
+        Source::Count("byte_count"),
+        "bytes allowed; in read.end, bytes that left",
+    ),
+    column("reads", Source::Count("reads"), "how often it was asked within the minute"),
+    column("failed", Source::Count("failed"), "how many of these got an error"),
+    column("cut", Source::Count("cut"), "how many of these did not wait for the whole answer"),
+    column("duration_ms", Source::Count("duration_ms"), "how long the longest of these took"),
+    column("outcome", Source::Stored("outcome"), "of read.end: success failure partial"),
 ];
 
 const SYSTEM_LOG: &[Column] = &[
@@ -288,9 +329,12 @@ impl Column {
             Source::Default(..) | Source::Uuid(_) | Source::Kind => {
                 Field::new(self.name, DataType::Utf8, false)
             }
-            Source::Either(..) | Source::Hex(_) | Source::FirstTarget(_) | Source::ActorRef => {
-                Field::new(self.name, DataType::Utf8, true)
-            }
+            Source::Either(..)
+            | Source::Hex(_)
+            | Source::FirstTarget(_)
+            | Source::ActorRef
+            | Source::Attribute(_) => Field::new(self.name, DataType::Utf8, true),
+            Source::Count(_) => Field::new(self.name, DataType::UInt64, true),
         }
     }
 }

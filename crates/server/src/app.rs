@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::accounts::Accounts;
 use crate::archive::Archivist;
+use crate::audit::Reads;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) shipped: Shipped,
     pub(crate) archivist: Archivist,
     pub(crate) accounts: Accounts,
+    pub(crate) reads: Reads,
     pub(crate) metrics: Metrics,
     pub(crate) queries: Queries,
     /// Whether the last request that needed room for rows found none.

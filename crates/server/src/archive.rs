@@ -149,10 +149,7 @@ pub(crate) struct Parts {
 }
 
 /// Starts the thread.
-pub(crate) fn start(
-    parts: Parts,
-    config: &Config,
-) -> std::io::Result<(Archivist, ArchiveThread)> {
+pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist, ArchiveThread)> {
     let (orders, queue) = mpsc::sync_channel(QUEUE);
     let freed = Arc::new(Notify::new());
     let limits = Limits {
@@ -300,9 +297,8 @@ impl Stage {
     /// Packs cover everything below `end` before it can leave the log.
     fn cover(&self, tenant: &TenantId, end: u64) -> Result<(), FlushError> {
         let tenant = tenant.clone();
-        let packed = self.parts.intake.between_turns(move |writer, _| {
-            writer.pack_to(&tenant, Index(end))
-        });
+        let packed =
+            self.parts.intake.between_turns(move |writer, _| writer.pack_to(&tenant, Index(end)));
         Ok(packed.map_err(|_| FlushError::Stopping)??)
     }
 

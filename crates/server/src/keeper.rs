@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! every 250 ms   a zero-filled log file is kept ready
-//! every second   the ledger thread looks after packs, checkpoints, snapshots
+//! every second   the ledger thread looks after packs, checkpoints, snapshots; reads that are over get their `read.end`
 //! every minute   open counts become `accounting` records
 //! ```
 //!
@@ -15,6 +15,7 @@ use event::system;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
+use crate::audit;
 
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(250);
@@ -32,6 +33,7 @@ pub(crate) async fn run(app: Arc<App>) {
         fill_spare(&app).await;
         if tick.is_multiple_of(TICKS_A_SECOND) {
             app.intake.tick();
+            audit::settle(&app).await;
         }
         if tick.is_multiple_of(TICKS_A_MINUTE) {
             account(&app).await;

@@ -16,6 +16,7 @@ mod store; // whose it is, who owns it
 
 mod app; // what handlers share
 mod archive; // hot rows to segments, and what follows
+mod audit; // reads on record
 mod intake; // the ledger thread
 mod keeper; // what is due anyway
 mod ship; // committed rows become queryable

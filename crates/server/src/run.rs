@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::Accounts;
 use crate::app::{App, NotRecorded, Queries};
 use crate::archive::{self, ArchiveThread};
+use crate::audit::{self, Reads};
 use crate::budget::Budget;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::Clock;
@@ -153,7 +154,8 @@ fn start(
     let Store { folder, lock, keyring, tenants, state: _, drawn } = store;
     let Recovered { writer, reader, control, archive, hot, started } = recovered;
     let (tell, fault) = watch::channel(false);
-    let (shipper, shipped, ship) = ship::start(Arc::clone(&hot)).map_err(|error| failures::io(&error))?;
+    let (shipper, shipped, ship) =
+        ship::start(Arc::clone(&hot)).map_err(|error| failures::io(&error))?;
     let (intake, ledger) =
         intake::start(writer, shipper, clocks.clock, tell).map_err(|error| failures::io(&error))?;
     let parts = archive::Parts {
@@ -184,6 +186,7 @@ fn start(
         shipped,
         archivist,
         accounts: Accounts::default(),
+        reads: Reads::default(),
         metrics: Metrics::new(),
         is_hot_full: AtomicBool::new(false),
     });
@@ -326,6 +329,8 @@ async fn account(app: &App) {
         );
     }
     keeper::account(app).await;
+    // INVARIANT (I11): reads whose callers are cut off end here.
+    audit::finish(app).await;
 }
 
 /// Gives the store back once nothing of this process can write into it any more.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, FixedSizeBinaryArray, RecordBatch, StringArray,
-    StringBuilder, UInt32Array,
+    StringBuilder, UInt32Array, UInt64Array,
 };
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{is_not_null, take};
 use arrow::datatypes::UInt8Type;
 use arrow::error::ArrowError;
+use event::json::{self, Value};
 use lake::rows::{self, RecordKind};
 
 use super::Source;
@@ -32,7 +33,28 @@ pub(super) fn column(source: Source, rows: &RecordBatch) -> Result<ArrayRef, Arr
         Source::FirstTarget(member) => first_target(rows, member),
         Source::ActorRef => actor_ref(rows),
         Source::Kind => kind(rows),
+        Source::Attribute(name) => {
+            let text = |value: &Value<'_>| value.as_str().map(str::to_owned);
+            Ok(Arc::new(attributes(rows, name, text)?.into_iter().collect::<StringArray>()))
+        }
+        Source::Count(name) => {
+            let counts = attributes(rows, name, |value| value.as_u64())?;
+            Ok(Arc::new(counts.into_iter().collect::<UInt64Array>()))
+        }
     }
+}
+
+/// What `read` makes of one attribute in each row; nothing where there is none.
+fn attributes<T>(
+    rows: &RecordBatch,
+    name: &str,
+    read: impl Fn(&Value<'_>) -> Option<T>,
+) -> Result<Vec<Option<T>>, ArrowError> {
+    let of = |text: &str| {
+        let members = json::parse(text.as_bytes(), json::Limits::READER).ok()?;
+        read(members.member(name)?)
+    };
+    Ok(text_of(rows, "attrs")?.iter().map(|text| text.and_then(of)).collect())
 }
 
 fn stored<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {

@@ -20,7 +20,7 @@ use policy::{Action, Principal, Scope, Scopes};
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::{Caller, Gate, body, decide, json_of, opened};
+use super::{Caller, Gate, body, decide, governed, json_of, opened};
 use crate::app::App;
 use crate::auth;
 use crate::control::{ApiKey, TenantRow};
@@ -162,13 +162,7 @@ async fn act(
     let tenant = tenant.ok_or_else(|| Problem::internal("a tenant that is not open"))?;
     about.push(("by".into(), Value::text(caller.credential.as_str())));
     let record = system::system(&tenant.id, app.draw_id(), act, about);
-    match app.record(&tenant, &[record]).await {
-        Ok(_) => Ok(()),
-        Err(not) => match not.answer {
-            Some(answer) => super::ingest::settled(answer).map(drop),
-            None => Err(Problem::new(Code::Stopping, "the server is stopping")),
-        },
-    }
+    app.record(&tenant, &[record]).await.map(drop).map_err(governed::unrecorded)
 }
 
 /// What a record says of a key: everything but what could be used.

@@ -55,7 +55,8 @@ pub(super) async fn known(
     }
     let instance = Instance::parse(&question.instance).map_err(|error| wrong(error.to_string()))?;
     let ids = question.ids.iter().map(|id| EventId::parse(id));
-    let ids: Vec<EventId> = ids.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
+    let ids: Vec<EventId> =
+        ids.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
     let tenant = caller.tenant();
     let view = app.shipped.view(tenant, app.size(tenant)).await;
     let known = lake::lookup::known(&view, &ids, (caller.producer()?, instance));

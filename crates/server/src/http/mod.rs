@@ -10,6 +10,7 @@
 mod admin; // tenants and keys
 mod body; // bytes of a request, bounded
 mod gate; // recovering, open, stopping
+mod governed; // answers that are on record first
 mod health; // operations
 mod importers; // what only importers ask
 mod ingest; // POST /v1/events

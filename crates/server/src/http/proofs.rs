@@ -25,9 +25,11 @@ use ledger::Stored;
 use tlog::tile::TilePath;
 use tlog::{Index, TreeSize};
 
+use super::governed::{self, governed};
 use super::problem::Problem;
 use super::{Caller, Gate, json, json_of, opened};
 use crate::app::App;
+use crate::audit::{Asked, Surface};
 use crate::stored::{self, Records};
 use crate::tenants::Tenant;
 
@@ -42,13 +44,18 @@ pub(super) async fn event(
     State(gate): State<Arc<Gate>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let app = opened(&gate)?;
-    let tenant = tenant_of(&app, &caller)?;
-    let found = find(&app, &caller, &tenant, &id).await?;
-    let record = Record::decode(&found.stored.payload).map_err(Problem::internal)?;
-    let text = event_json(&record, &found)?;
-    Ok(json(200, text))
+    let (app, id) = (opened(&gate)?, event_id(&id)?);
+    let asked = asked(Surface::Event, "event ?", &id, &headers)?;
+    governed(&app, &caller, asked, async {
+        let tenant = tenant_of(&app, &caller)?;
+        let found = find(&app, &caller, &tenant, &id).await?;
+        let record = Record::decode(&found.stored.payload).map_err(Problem::internal)?;
+        let text = event_json(&record, &found)?;
+        Ok(json(200, text))
+    })
+    .await
 }
 
 /// `GET /v1/events/{id}/proof`: JSON, or a `.tlog-proof` on `Accept: application/octet-stream` or `text/plain`.
@@ -58,20 +65,29 @@ pub(super) async fn proof(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let app = opened(&gate)?;
-    let tenant = tenant_of(&app, &caller)?;
-    let found = find(&app, &caller, &tenant, &id).await?;
-    let index = found.stored.index.0;
+    let (app, id) = (opened(&gate)?, event_id(&id)?);
+    let asked = asked(Surface::Proof, "proof ?", &id, &headers)?;
     let wants_file = accepts(&headers, &["application/octet-stream", "text/plain"]);
-    with_receipt(&app, &tenant, index..index + 1, &|_| true, |receipt| {
-        if !wants_file {
-            return json_of(200, &inclusion(&found.stored, receipt));
-        }
-        let file = receipt.to_proof_file();
-        let file = file.ok_or_else(|| Problem::internal("one event has no proof file"))?;
-        let media = HeaderValue::from_static("text/plain; charset=utf-8");
-        Ok(([(header::CONTENT_TYPE, media)], file).into_response())
+    governed(&app, &caller, asked, async {
+        let tenant = tenant_of(&app, &caller)?;
+        let found = find(&app, &caller, &tenant, &id).await?;
+        let index = found.stored.index.0;
+        with_receipt(&app, &tenant, index..index + 1, &|_| true, |receipt| {
+            if wants_file {
+                return proof_file(&receipt);
+            }
+            json_of(200, &inclusion(&found.stored, receipt))
+        })
     })
+    .await
+}
+
+/// The `.tlog-proof` of a receipt of one record.
+fn proof_file(receipt: &Receipt<'_>) -> Result<Response, Problem> {
+    let file = receipt.to_proof_file();
+    let file = file.ok_or_else(|| Problem::internal("one event has no proof file"))?;
+    let media = HeaderValue::from_static("text/plain; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, media)], file).into_response())
 }
 
 /// The inclusion proof in a receipt of one record.
@@ -89,12 +105,33 @@ pub(super) async fn receipt(
     State(gate): State<Arc<Gate>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let app = opened(&gate)?;
-    let tenant = tenant_of(&app, &caller)?;
-    let found = find(&app, &caller, &tenant, &id).await?;
-    let index = found.stored.index.0;
-    Ok(json(200, receipt_of(&app, &tenant, index..index + 1, &|_| true)?))
+    let (app, id) = (opened(&gate)?, event_id(&id)?);
+    let asked = asked(Surface::Receipt, "receipt ?", &id, &headers)?;
+    governed(&app, &caller, asked, async {
+        let tenant = tenant_of(&app, &caller)?;
+        let found = find(&app, &caller, &tenant, &id).await?;
+        let index = found.stored.index.0;
+        Ok(json(200, receipt_of(&app, &tenant, index..index + 1, &|_| true)?))
+    })
+    .await
+}
+
+/// A question for one record by its id.
+fn asked(
+    surface: Surface,
+    template: &str,
+    id: &EventId,
+    headers: &HeaderMap,
+) -> Result<Asked, Problem> {
+    Ok(Asked::one(surface, template, &id.to_string()).purpose(governed::purpose(headers)?))
+}
+
+/// The event id in a path.
+fn event_id(text: &str) -> Result<EventId, Problem> {
+    let rule = "the id is not 32 hexadecimal digits in groups of 8-4-4-4-12";
+    EventId::parse(text).map_err(|_| Problem::new(Code::InvalidRequest, rule))
 }
 
 /// `GET /t/{tenant}/checkpoint`.
@@ -203,19 +240,12 @@ impl Seeds<'_> {
 }
 
 /// The record with this id that the caller may see, the lowest index first.
-async fn find(app: &App, caller: &Caller, tenant: &Tenant, id: &str) -> Result<Found, Problem> {
+async fn find(app: &App, caller: &Caller, tenant: &Tenant, id: &EventId) -> Result<Found, Problem> {
     let none = || Problem::new(Code::NotFound, "there is no event of this id in view");
-    let wrong = |_| {
-        Problem::new(
-            Code::InvalidRequest,
-            "the id is not 32 hexadecimal digits in groups of 8-4-4-4-12",
-        )
-    };
-    let id = EventId::parse(id).map_err(wrong)?;
     let view = app.shipped.view(&tenant.id, app.size(&tenant.id)).await;
     let mut first = None;
     let mut also = Vec::new();
-    for index in lake::lookup::by_id(&view, &id).map_err(Problem::internal)? {
+    for index in lake::lookup::by_id(&view, id).map_err(Problem::internal)? {
         let stored = stored::record(app, &tenant.id, Index(index)).map_err(Problem::internal)?;
         let Some(stored) = stored else { continue };
         if !may_see(caller, &stored)? {

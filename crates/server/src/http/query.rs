@@ -13,16 +13,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use event::code::Code;
 use indelible_client::wire::{COVERAGE_HEADER, Coverage};
-use query::{Answer, Format, Limits, Parameter, Question, Recorded, Sealed};
+use query::{Answer, Format, Limits, Parameter, Question};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use super::problem::Problem;
-use super::{Caller, Gate, body, json, opened, proofs};
+use super::{Caller, Gate, body, governed, json, opened, proofs};
 use crate::app::App;
+use crate::audit::{self, Outcome, Sharing};
 
 /// How long a statement waits for its turn.
 const TURN: Duration = Duration::from_secs(2);
+
+/// Bytes of a statement with its parameters: all of them go on record.
+const QUESTION_BYTES_MAX: usize = 128 << 10;
 
 /// The body.
 #[derive(Debug, Deserialize)]
@@ -57,33 +61,55 @@ pub(super) async fn post(
     let asked: Asked = serde_json::from_slice(&charged.bytes).map_err(wrong)?;
     let parameters: Result<Vec<Parameter>, Problem> = asked.params.iter().map(parameter).collect();
     let parameters = parameters?;
+    let question = recordable(audit::Asked::sql(&asked.sql, &asked.params))?;
+    let question = question.purpose(governed::purpose(&headers)?);
     let busy = || Problem::new(Code::Busy, "as many statements run as may at once");
     let slot = tokio::time::timeout(TURN, Arc::clone(&app.queries.slots).acquire_owned()).await;
     let slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let (view, limits, sql) = (caller.view.clone(), limits(&app), asked.sql);
     app.metrics.query();
-    let work = app.queries.runtime.spawn(async move {
-        let _slot = slot;
+    // Work goes on for a moment after its caller has left: it keeps its slot as long.
+    let slot = Arc::new(slot);
+    let running = Arc::clone(&slot);
+    let run = app.queries.runtime.spawn(async move {
+        let _slot = running;
         let question = Question { sql: &sql, parameters: &parameters };
-        let sealed = query::run(rows, &view, question, &limits).await?;
-        let answer = release(sealed)?;
+        query::run(rows, &view, question, &limits).await
+    });
+    let begin = governed::begin(&app, &caller, question, Sharing::Shared);
+    let (reading, answered) = tokio::join!(begin, Abort(run).wait());
+    let reading = reading?;
+    // An error of the engine can tell of rows: it waits for the record like an answer.
+    let sealed = match answered.map_err(Problem::internal)? {
+        Ok(sealed) => sealed,
+        Err(error) => {
+            reading.end(Outcome::Failed);
+            return Err(problem(&error));
+        }
+    };
+    let answer = reading.release(sealed).await.map_err(governed::unread)?;
+    let made = app.queries.runtime.spawn(async move {
+        let _slot = slot;
         let bytes = match form {
             Form::Table => table(&answer)?,
             Form::Rows(format) => answer.to_bytes(format)?,
         };
         Ok((bytes, coverage(&answer)))
     });
-    let answered = Abort(work).wait().await.map_err(Problem::internal)?;
-    let (bytes, coverage) = answered.map_err(|error| problem(&error))?;
-    Ok(respond(form, bytes, coverage))
+    let made = Abort(made).wait().await.map_err(Problem::internal)?;
+    let (bytes, coverage) = made.map_err(|error| problem(&error))?;
+    governed::watched(respond(form, bytes, coverage), reading).await
 }
 
-/// Opens an answer. Reads are not on record in this version: the allowance is what the answer takes.
-fn release(sealed: Sealed<Answer>) -> Result<Answer, query::Error> {
-    let recorded = Recorded::new(0, sealed.size());
-    let failed = |_| query::Error::Failed { detail: "an answer outgrew its own size".into() };
-    sealed.release(recorded).map_err(failed)
+/// A question that fits into one record.
+fn recordable(question: audit::Asked) -> Result<audit::Asked, Problem> {
+    if question.template.len() + question.literals_text().len() <= QUESTION_BYTES_MAX {
+        return Ok(question);
+    }
+    let detail =
+        format!("the statement and its parameters have more than {QUESTION_BYTES_MAX} bytes");
+    Err(Problem::new(Code::QueryLimit, detail))
 }
 
 /// What one statement may use.

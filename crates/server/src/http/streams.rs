@@ -20,9 +20,11 @@ use pipeline::batch::{SEQ_MAX, parse_seq};
 use serde_json::{Value, json};
 use tlog::Index;
 
+use super::governed::{self, governed};
 use super::problem::Problem;
 use super::{Caller, Gate, body, ingest, json as json_response, opened, proofs};
 use crate::app::App;
+use crate::audit::{Asked, Surface};
 use crate::stored;
 
 /// Characters of the reason of a gap.
@@ -33,23 +35,38 @@ pub(super) async fn number(
     State(gate): State<Arc<Gate>>,
     Extension(caller): Extension<Caller>,
     Path((producer, instance, seq)): Path<(String, String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
     let stream = stream(&producer, &instance)?;
     caller.sent_by(Some(&stream.producer))?;
-    let tenant = proofs::tenant_of(&app, &caller)?;
     let seq = parse_seq(&seq).ok_or_else(|| wrong("the number is none from 1 to 2^53 - 1"))?;
-    let next = app.reader.next_seq(&tenant.id, &stream).unwrap_or(Seq(1));
+    if caller.principal.producer.as_ref() == Some(&stream.producer) {
+        // What became of one's own number is no read of another's.
+        return became(&app, &caller, &stream, seq);
+    }
+    let name = format!("{}/{}/{seq}", stream.producer, stream.instance);
+    let asked = Asked::one(Surface::Stream, "stream ?", &name);
+    let asked = asked.purpose(governed::purpose(&headers)?);
+    governed(&app, &caller, asked, async { became(&app, &caller, &stream, seq) }).await
+}
+
+/// What became of a number of a stream.
+fn became(app: &App, caller: &Caller, stream: &StreamId, seq: Seq) -> Result<Response, Problem> {
+    let tenant = proofs::tenant_of(app, caller)?;
+    let next = app.reader.next_seq(&tenant.id, stream).unwrap_or(Seq(1));
     let none = || {
         let detail = "the stream has not come to this number";
         Problem::new(Code::NotFound, detail).with("next", next.0)
     };
-    let index = match app.reader.index_of(&tenant.id, &stream, seq) {
+    let index = match app.reader.index_of(&tenant.id, stream, seq) {
         SeqPlace::At(index) => index,
-        SeqPlace::Archived => stored::index_of(&app, &tenant.id, (&stream, seq)).map_err(Problem::internal)?,
+        SeqPlace::Archived => {
+            stored::index_of(app, &tenant.id, (stream, seq)).map_err(Problem::internal)?
+        }
         SeqPlace::NotStored => return Err(none()),
     };
-    let stored = stored::record(&app, &tenant.id, index).map_err(Problem::internal)?;
+    let stored = stored::record(app, &tenant.id, index).map_err(Problem::internal)?;
     let stored = stored.ok_or_else(none)?;
     let record = Record::decode(&stored.payload).map_err(Problem::internal)?;
     let (event, stamps) = (record.event(), record.stamps());
@@ -156,8 +173,20 @@ fn declared(
 pub(super) async fn producers(
     State(gate): State<Arc<Gate>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
+    let asked = Asked {
+        surface: Surface::Producers,
+        template: "producers".to_owned(),
+        literals: Vec::new(),
+        purpose: governed::purpose(&headers)?,
+    };
+    governed(&app, &caller, asked, async { Ok(every_stream(&app, &caller)) }).await
+}
+
+/// Every stream of the caller's tenant.
+fn every_stream(app: &App, caller: &Caller) -> Response {
     let streams = app.reader.streams(caller.tenant());
     let listed: Vec<Value> = streams
         .iter()
@@ -175,7 +204,7 @@ pub(super) async fn producers(
             })
         })
         .collect();
-    Ok(json_response(200, json!({ "producers": listed }).to_string()))
+    json_response(200, json!({ "producers": listed }).to_string())
 }
 
 fn stream(producer: &str, instance: &str) -> Result<StreamId, Problem> {

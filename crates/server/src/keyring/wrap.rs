@@ -60,7 +60,7 @@ struct Place<'a> {
 
 impl RootKey {
     /// A root key drawn at random.
-    pub(super) fn draw() -> RootKey {
+    pub(crate) fn draw() -> RootKey {
         RootKey::new(random(), random())
     }
 

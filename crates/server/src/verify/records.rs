@@ -179,7 +179,13 @@ impl<'k> Records<'k> {
         first_kept: Index,
     ) -> Rows<'r, 'k> {
         let tenant = segment.about().tenant.clone();
-        Rows { records: self, tenant, file: segment.name().to_owned(), first_kept, wrong: Vec::new() }
+        Rows {
+            records: self,
+            tenant,
+            file: segment.name().to_owned(),
+            first_kept,
+            wrong: Vec::new(),
+        }
     }
 }
 

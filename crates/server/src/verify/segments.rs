@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use event::ids::TenantId;
+use lake::Segment;
 use lake::archive;
+use lake::cache::Cache;
 use lake::catalog::{self, Row, State};
 use lake::rebuild::Rebuild;
 use lake::segment::{Columns, Difference};
 use lake::store::Store;
-use lake::Segment;
-use lake::cache::Cache;
 use ledger::Reader;
 use tlog::Index;
 
@@ -85,8 +85,12 @@ fn segment(store: &Store, cache: &Arc<Cache>, row: &Row) -> Result<Segment, lake
     let segment = archive::open_row(store, row, cache)?;
     match segment.verify()? {
         None => Ok(segment),
-        Some(Difference::File) => Err(damaged(&segment, "the file is not the one that the catalog names")),
-        Some(Difference::Rows) => Err(damaged(&segment, "its rows are not those that its own hash covers")),
+        Some(Difference::File) => {
+            Err(damaged(&segment, "the file is not the one that the catalog names"))
+        }
+        Some(Difference::Rows) => {
+            Err(damaged(&segment, "its rows are not those that its own hash covers"))
+        }
     }
 }
 

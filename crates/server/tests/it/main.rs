@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod audit;
 mod cli;
 mod commands;
 mod crash;

@@ -185,14 +185,15 @@ fn records_that_were_cut_off_are_missed() {
     let server = serve(&store);
     let kept = server.post("/v1/events", &event(1000)).json();
     let id = kept["results"][0]["id"].as_str().expect("an id").to_owned();
+    let index = kept["results"][0]["index"].as_u64().expect("an index");
     write(&receipt, &server.get(&format!("/v1/receipts/{id}")).body);
     server.stop();
     let receipt = receipt.to_str().expect("a path").to_owned();
     let (code, said) = verify(&store, &["--receipt", &receipt]);
     assert_eq!(code, 0, "{said:#}");
 
-    // Everything from the frame of the newest record on is zeros now.
-    let (file, offset) = newest_frame(&store);
+    // Everything from the frame of that record on is zeros now.
+    let (file, offset) = frame_of(&store, index);
     let place = path(&store, &file);
     let mut bytes = read(&place);
     let start = usize::try_from(offset).expect("an offset");
@@ -216,17 +217,18 @@ fn records_that_were_cut_off_are_missed() {
     assert!(said["findings"].to_string().contains("are missing"), "{said:#}");
 }
 
-/// The file and the offset of the last frame that holds records of tenant `default`.
-fn newest_frame(store: &Store) -> (String, u64) {
+/// The file and the offset of the frame that holds this record of tenant `default`.
+fn frame_of(store: &Store, index: u64) -> (String, u64) {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(&store.data_dir()));
-    let mut last = None;
+    let mut found = None;
     let looked = inspect::inspect(&disk, Beside::Nothing, &mut |section| {
-        if section.tenant.as_str() == "default" {
-            last = Some((section.file.to_owned(), section.offset));
+        let after = section.first.0 + u64::from(section.count);
+        if section.tenant.as_str() == "default" && (section.first.0..after).contains(&index) {
+            found = Some((section.file.to_owned(), section.offset));
         }
     });
     looked.expect("a readable ledger");
-    last.expect("a frame with records")
+    found.expect("a frame with the record")
 }
 
 /// One append as the log of a store holds it.
