@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::exchange::{Exchange, Failure, Method, Reply, Request};
 use crate::retry::{self, Patience};
+use crate::tail::Tail;
 use crate::wire;
 
 const JSON: &str = "application/json";
@@ -53,6 +54,17 @@ pub struct Table {
     /// The bytes as sent.
     pub bytes: Vec<u8>,
     /// What the answer is about, in the forms whose bytes cannot say it.
+    pub coverage: Option<wire::Coverage>,
+}
+
+/// One page of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The events as sent, one JSON object a line.
+    pub events: Vec<u8>,
+    /// Where the next page begins, if there is one.
+    pub cursor: Option<String>,
+    /// Which records were looked at.
     pub coverage: Option<wire::Coverage>,
 }
 
@@ -178,6 +190,59 @@ impl Client {
         Ok(Table { bytes: reply.body, coverage })
     }
 
+    /// One page of a search, an event a line, newest first.
+    ///
+    /// # Errors
+    /// `Refused` with `query_invalid` or `query_limit`; else those of every call.
+    pub fn search(&self, question: &wire::SearchQuestion) -> Result<Page, Error> {
+        let body = serde_json::to_vec(question).map_err(unwritable)?;
+        let headers =
+            [("accept", "application/x-ndjson".to_owned()), ("content-type", JSON.to_owned())];
+        let request =
+            Request { method: Method::Post, path: "/v1/search", headers: &headers, body: &body };
+        let reply = self.call(request, Patience::QUERY, Again::Question)?;
+        let coverage = reply.coverage.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        Ok(Page { events: reply.body, cursor: reply.cursor, coverage })
+    }
+
+    /// Events as they come.
+    ///
+    /// # Errors
+    /// `Refused` with `query_invalid` or `query_limit`; else those of every call.
+    pub fn tail(&self, question: &wire::TailQuestion) -> Result<Tail, Error> {
+        let body = serde_json::to_vec(question).map_err(unwritable)?;
+        let headers = [("accept", JSON.to_owned()), ("content-type", JSON.to_owned())];
+        let request =
+            Request { method: Method::Post, path: "/v1/tail", headers: &headers, body: &body };
+        let reply = self.call(request, Patience::ASK, Again::Question)?;
+        let ticket: wire::TailAnswer = self.typed(reply.status, &reply.body)?;
+        match self.exchange.open(&ticket.url, &[]) {
+            Ok(Ok(body)) => Ok(Tail::new(body, ticket.from_index, self.url().to_owned())),
+            Ok(Err(reply)) => Err(self.refusal(&reply)),
+            Err(failure) => Err(self.failed(failure, Again::Question)),
+        }
+    }
+
+    /// Archives what is not archived yet.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn flush(&self) -> Result<wire::Flushed, Error> {
+        let headers = [("accept", JSON.to_owned()), ("content-type", JSON.to_owned())];
+        let path = "/v1/segments/flush";
+        let request = Request { method: Method::Post, path, headers: &headers, body: b"{}" };
+        let reply = self.call(request, Patience::QUERY, Again::Safe)?;
+        self.typed(reply.status, &reply.body)
+    }
+
+    /// The segments of the tenant.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub fn segments(&self) -> Result<wire::Segments, Error> {
+        self.ask_typed("/v1/segments")
+    }
+
     /// Every tenant that the token may know of.
     ///
     /// # Errors
@@ -237,10 +302,7 @@ impl Client {
 
     /// The answer to a `POST` that creates something.
     fn create<T: DeserializeOwned>(&self, path: &str, what: &impl Serialize) -> Result<T, Error> {
-        let body = serde_json::to_vec(what).map_err(|error| Error::Setup {
-            what: format!("the request cannot be written as JSON: {error}"),
-            hint: "report it: this is a bug of the client",
-        })?;
+        let body = serde_json::to_vec(what).map_err(unwritable)?;
         let headers = [("accept", JSON.to_owned()), ("content-type", JSON.to_owned())];
         let request = Request { method: Method::Post, path, headers: &headers, body: &body };
         let reply = self.call(request, Patience::ONCE, Again::Never)?;
@@ -341,6 +403,14 @@ impl Client {
             Failure::Unanswered(why) => Error::MayBeStored { url, why },
             Failure::Garbled(why) => Error::Garbled { url, status: 0, why },
         }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::Setup {
+        what: format!("the request cannot be written as JSON: {error}"),
+        hint: "report it: this is a bug of the client",
     }
 }
 

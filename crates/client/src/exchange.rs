@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::retry::parse_retry_after;
-use crate::wire::COVERAGE_HEADER;
+use crate::wire::{COVERAGE_HEADER, CURSOR_HEADER};
 
 /// Bytes of the largest answer that is read: a query answers with at most 256 MiB.
 const ANSWER_BYTES_MAX: u64 = 300 * 1024 * 1024;
@@ -42,8 +42,13 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
     /// The `Indelible-Coverage` header: what a query's answer is about, where its body cannot say it.
     pub(crate) coverage: Option<String>,
+    /// The `Indelible-Cursor` header: where a search goes on.
+    pub(crate) cursor: Option<String>,
     pub(crate) body: Vec<u8>,
 }
+
+/// An answer whose body is read as it comes.
+pub(crate) type Opened = ureq::BodyReader<'static>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +102,29 @@ impl Exchange {
         &self.url
     }
 
+    /// Sends a `GET` and gives the answer's body before it has ended, or an answer without success.
+    pub(crate) fn open(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Result<Result<Opened, Reply>, Failure> {
+        let mut built = ureq::http::Request::builder()
+            .method("GET")
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization);
+        for (name, value) in headers {
+            built = built.header(*name, value);
+        }
+        let built = built.body(()).map_err(|error| failure(&error.into()))?;
+        let configured = self.agent.configure_request(built);
+        let answer = self.agent.run(configured.timeout_recv_response(Some(CONNECT)).build());
+        let answer = answer.map_err(|error| failure(&error))?;
+        match answer.status().is_success() {
+            true => Ok(Ok(answer.into_body().into_with_config().limit(u64::MAX).reader())),
+            false => Ok(Err(read(answer)?)),
+        }
+    }
+
     /// Sends `request` and reads the answer, both within `limit`.
     pub(crate) fn once(&self, request: Request<'_>, limit: Duration) -> Result<Reply, Failure> {
         let method = match request.method {
@@ -129,11 +157,11 @@ impl Exchange {
 fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Reply, Failure> {
     let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
     let retry_after = header("retry-after").and_then(|value| parse_retry_after(&value));
-    let coverage = header(COVERAGE_HEADER);
+    let (coverage, cursor) = (header(COVERAGE_HEADER), header(CURSOR_HEADER));
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
     let body = body.map_err(|error| failure(&error))?;
-    Ok(Reply { status, retry_after, coverage, body })
+    Ok(Reply { status, retry_after, coverage, cursor, body })
 }
 
 /// Which failure an error of the HTTP library is.

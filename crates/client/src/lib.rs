@@ -9,6 +9,7 @@
 //! ```text
 //! client                    the calls
 //! send  import              a batch, tried again until it is answered; what only importers ask
+//! tail                      events as they come
 //! connection  exchange      where the server is; one request and its answer
 //! retry  wire  error        when to try again; the shapes of JSON; what can go wrong
 //! clock                     the one place with a clock, a random source and a wait
@@ -17,6 +18,7 @@
 mod client;
 mod import;
 mod send;
+mod tail;
 
 mod connection;
 mod exchange;
@@ -26,9 +28,10 @@ mod error;
 mod retry;
 pub mod wire;
 
-pub use crate::client::{Client, ProofForm, Table, TableForm};
+pub use crate::client::{Client, Page, ProofForm, Table, TableForm};
 pub use crate::clock::{draw_event_id, draw_instance};
 pub use crate::connection::{Connection, DATA_DIR, read_connection};
 pub use crate::error::{Error, Fault};
 pub use crate::retry::Patience;
 pub use crate::send::{Batch, Body, Form, Identity, ReceiptWish};
+pub use crate::tail::{Said, Tail};

@@ -150,6 +150,87 @@ pub struct QueryAnswer {
 /// The header of a query's answer that carries [`Coverage`] as JSON, since NDJSON, CSV and Arrow have no place for it.
 pub const COVERAGE_HEADER: &str = "indelible-coverage";
 
+/// The header of a page of a search as NDJSON that carries the cursor of the next, if there is one.
+pub const CURSOR_HEADER: &str = "indelible-cursor";
+
+/// The body of `POST /v1/search`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SearchQuestion {
+    /// The search; everything if it is empty.
+    #[serde(default)]
+    pub q: String,
+    /// Only events that happened then or later, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Only events that happened before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Events of a page, at most 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Where to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// The body of `POST /v1/tail`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TailQuestion {
+    /// The search; everything if it is empty.
+    #[serde(default)]
+    pub q: String,
+    /// Events behind this index, and those that come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Events that were received within so many milliseconds, and those that come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+}
+
+/// The answer to `POST /v1/tail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailAnswer {
+    /// The path of the stream, good once.
+    pub url: String,
+    /// The index that it begins at.
+    pub from_index: u64,
+}
+
+/// The answer to `POST /v1/segments/flush`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flushed {
+    /// How many segments were made.
+    pub segments: u64,
+    /// Of how many rows.
+    pub rows: u64,
+    /// One past the last index that is archived.
+    pub watermark: u64,
+}
+
+/// One segment: an element of `{"segments":[...]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its first index.
+    pub from_index: u64,
+    /// One past its last.
+    pub to_index: u64,
+    /// How often its rows were merged: 0 or 1.
+    pub level: u8,
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// SHA-256 of its file, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The answer to `GET /v1/segments`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segments {
+    /// Every segment, by index.
+    pub segments: Vec<Segment>,
+    /// One past the last index that is archived.
+    pub watermark: u64,
+}
+
 /// The answer to `GET /v1/events/{id}/proof` with `Accept: application/json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {

@@ -37,6 +37,12 @@ Examples:
   indelible verify store --data-dir ./indelible-data
   indelible repair wal --data-dir ./indelible-data";
 
+/// Of `segment`.
+pub(super) const SEGMENT: &str = "\
+Examples:
+  indelible segment flush
+  indelible segment ls --json";
+
 /// Of `tenant`.
 pub(super) const TENANT: &str = "\
 Examples:

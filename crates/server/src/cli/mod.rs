@@ -13,6 +13,7 @@ pub(crate) mod print;
 mod proof;
 mod receipt;
 mod repair;
+mod segment;
 mod send;
 mod serve;
 mod show;
@@ -55,6 +56,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Receipt(args) => receipt::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Repair(args) => repair::run(args),
+        Command::Segment(args) => segment::run(args),
         Command::Tenant(args) => tenant::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(&args),
@@ -108,6 +110,9 @@ enum Command {
     /// Repair a damaged store that is not running
     #[command(after_help = examples::REPAIR)]
     Repair(repair::Args),
+    /// Segments: list, archive now
+    #[command(after_help = examples::SEGMENT)]
+    Segment(segment::Args),
     /// Tenants: list, create
     #[command(after_help = examples::TENANT)]
     Tenant(tenant::Args),

@@ -18,6 +18,7 @@ mod listen; // connections
 mod problem; // refusals
 mod proofs; // events, receipts, proofs, tiles
 mod query; // SQL
+mod segments; // what is archived
 mod streams; // numbers and gaps
 
 pub(crate) use gate::Gate;
@@ -67,6 +68,8 @@ const ENDPOINTS: &[(&str, &str, Need)] = &[
     ("GET", "/v1/events/{id}/proof", Need::Sent),
     ("GET", "/v1/receipts/{id}", Need::Sent),
     ("POST", "/v1/query", Need::Read),
+    ("GET", "/v1/segments", Need::Read),
+    ("POST", "/v1/segments/flush", Need::Write),
     ("GET", "/v1/producers", Need::Read),
     ("GET", "/v1/streams/{producer}/{instance}/{seq}", Need::Sent),
     ("POST", "/v1/streams/{producer}/{instance}/lost", Need::Write),
@@ -126,6 +129,8 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
         .route("/v1/events/{id}/proof", get(proofs::proof))
         .route("/v1/receipts/{id}", get(proofs::receipt))
         .route("/v1/query", post(query::post))
+        .route("/v1/segments", get(segments::list))
+        .route("/v1/segments/flush", post(segments::flush))
         .route("/v1/producers", get(streams::producers))
         .route("/v1/streams/{producer}/{instance}/{seq}", get(streams::number))
         .route("/v1/streams/{producer}/{instance}/lost", post(streams::lost))

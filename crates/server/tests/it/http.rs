@@ -308,6 +308,8 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("GET", "/v1/events/{id}/proof", "/v1/events/01890000-0000-7000-8000-000000000001/proof", ""),
     ("GET", "/v1/receipts/{id}", "/v1/receipts/01890000-0000-7000-8000-000000000001", ""),
     ("POST", "/v1/query", "/v1/query", r#"{"sql":"select 1"}"#),
+    ("GET", "/v1/segments", "/v1/segments", ""),
+    ("POST", "/v1/segments/flush", "/v1/segments/flush", "{}"),
     ("GET", "/v1/producers", "/v1/producers", ""),
     (
         "GET",
@@ -412,8 +414,9 @@ fn nobody_is_let_in_without_the_right_key() {
             "/v1/events"
             | "/v1/streams/{producer}/{instance}/lost"
             | "/v1/import-key"
-            | "/v1/import/known" => &["write"],
-            "/v1/events/{id}" | "/v1/query" | "/v1/producers" => &["read"],
+            | "/v1/import/known"
+            | "/v1/segments/flush" => &["write"],
+            "/v1/events/{id}" | "/v1/query" | "/v1/producers" | "/v1/segments" => &["read"],
             // New tenants are the `system` administrator's alone.
             "/v1/tenants" if *method == "POST" => &[],
             "/v1/tenants" | "/v1/keys" | "/v1/keys/{lookup}" => &["admin"],
