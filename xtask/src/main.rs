@@ -4,6 +4,7 @@
 
 mod archive;
 mod barrier;
+mod audited;
 mod crash;
 mod deny;
 mod figures;

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::{archive, barrier, crash, deny, flipped, run, sim, tidy};
+use crate::{archive, audited, barrier, crash, deny, flipped, run, sim, tidy};
 
 /// Tests counted from the closing lines of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,6 +98,7 @@ fn slow_set() -> Result<(), String> {
     deny::run()?;
     sim::slow()?;
     flipped::slow()?;
+    audited::slow()?;
     archive::slow()?;
     barrier::slow()?;
     crash::slow()

@@ -64,7 +64,7 @@ impl Tail {
     pub fn next_said(&mut self) -> Result<Option<Said>, Error> {
         let (mut name, mut data, mut id) = (String::new(), String::new(), None);
         while let Some(line) = self.line()? {
-            let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+            let (field, value) = line.split_once(':').unwrap_or((line.as_str(), ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "event" => value.clone_into(&mut name),

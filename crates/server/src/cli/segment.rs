@@ -34,7 +34,6 @@ struct Options {
 }
 
 /// Runs the command.
-#[expect(clippy::needless_pass_by_value, reason = "every command is given its arguments")]
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     match args.what {
         What::Ls(options) => list(&options),

@@ -36,6 +36,8 @@ fn command_lines_of_the_contract_are_read() {
         "verify receipt F --event E --key K --key L --instance 000102030405060708090a0b0c0d0e0f --seq 7",
         "verify checkpoint OLD NEW --proof F --key K",
         "repair wal --data-dir D",
+        "segment ls --json",
+        "segment flush --data-dir D",
         "tenant ls --json",
         "tenant show acme",
         "tenant create acme --data-dir D --key-dir K",

@@ -162,3 +162,23 @@ fn a_purpose_that_cannot_be_recorded_is_refused() {
     }
     server.stop();
 }
+
+#[test]
+fn segments_are_flushed_and_listed() {
+    let store = Store::new();
+    let server = store.serve();
+    assert_eq!(server.post("/v1/events", r#"{"action":"a.b","actor":"ana"}"#).status, 200);
+    let before = server.get("/v1/segments").json();
+    assert_eq!((&before["segments"], &before["watermark"]), (&json!([]), &json!(0)));
+    let flushed = server.post("/v1/segments/flush", "{}");
+    assert_eq!(flushed.status, 200, "{}", flushed.text());
+    assert_eq!(flushed.json(), json!({ "segments": 1, "rows": 1, "watermark": 1 }));
+    let after = server.get("/v1/segments").json();
+    assert_eq!((&after["segments"][0]["from_index"], &after["watermark"]), (&json!(0), &json!(1)));
+    let listed = store.cli(&["segment", "ls"]);
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert!(listed.stdout.starts_with("FROM") && listed.stdout.lines().count() == 2, "{listed:?}");
+    let again = store.cli(&["segment", "flush", "--json"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    server.stop();
+}

@@ -17,6 +17,7 @@ fn help_lists_every_command_and_goes_to_stdout() {
         "receipt",
         "verify",
         "repair",
+        "segment",
         "tenant",
         "key",
         "completions",

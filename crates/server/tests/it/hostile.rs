@@ -190,7 +190,8 @@ fn request(server: &Server, case: &Value) -> Reply {
     if let Some(keep) = case["keep_bytes"].as_u64() {
         body.truncate(usize::try_from(keep).expect("a length"));
     }
-    let mut call = Call::new("POST", "/v1/events").body(body);
+    let path = case["path"].as_str().unwrap_or("/v1/events");
+    let mut call = Call::new("POST", path).body(body);
     for (name, value) in case["headers"].as_object().expect("headers") {
         call = call.header(name, value.as_str().expect("a header's text"));
     }
