@@ -304,6 +304,7 @@ impl Column {
             Source::FirstTarget(_) => vec![lake::rows::TARGETS],
             Source::ActorRef => vec!["actor_id", "actor_kind"],
             Source::Kind => vec![lake::rows::RECORD],
+            Source::Attribute(_) | Source::Count(_) => vec!["attrs"],
         }
     }
 
