@@ -14,7 +14,7 @@ const SEEDS_PLANTED: &str = "300";
 const PLANTED: &[(&str, &str)] = &[
     ("no_fsync", "I1"),
     ("ack_early", "I1"),
-    ("no_dir_sync", "I1"),
+    ("no_dir_sync", "I12"),
     ("no_rewrite", "I12"),
     ("sign_before_durable", "I4"),
     ("no_id_window", "I5"),
