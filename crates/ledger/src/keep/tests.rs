@@ -14,22 +14,31 @@ use crate::request::{Item, Source};
 fn large() -> Store {
     let wide = crate::Options { wal_file_bytes: 1 << 20, ..options() };
     let mut store = Store::with(Arc::new(MemoryDisk::default()), wide);
-    for round in 0..15 {
+    grow_by(&mut store, 0..15);
+    store
+}
+
+/// Appends rounds of 9,000 records.
+fn grow_by(store: &mut Store, rounds: std::ops::Range<u64>) {
+    for round in rounds {
         let first = 1 + 9000 * round;
         let small = |number: u64| Item { payload: number.to_be_bytes().to_vec(), ..item(number) };
         let source = Source::Stream { stream: stream("spool", 1), first: Seq(first) };
         store.done(append("acme", source, (first..first + 9000).map(small).collect()));
         store.writer.keep(store.now).unwrap();
     }
-    store
 }
 
 fn check_old_records(store: &Store) {
     let acme = tenant("acme");
     let head = store.reader.head(&acme);
-    assert_eq!(head.size, TreeSize(135_000));
+    assert!(head.size >= TreeSize(135_000));
     for index in [0, 300, 65_535, 65_536, 134_999] {
-        let entry = store.reader.record(&acme, Index(index)).unwrap().unwrap().entry;
+        let entry = store.reader.entry(&acme, Index(index)).unwrap().unwrap();
+        if index >= store.reader.first_kept(&acme).0 {
+            let stored = store.reader.record(&acme, Index(index)).unwrap().unwrap();
+            assert_eq!(stored.entry, entry);
+        }
         let proof =
             store.reader.range_proof(&acme, Index(index), Index(index + 1), head.size).unwrap();
         let leaf = leaf_hash(&entry.encode());
@@ -66,6 +75,49 @@ fn old_records_are_proven_from_packs() {
     let store = Store::on(Arc::clone(&disk));
     assert_eq!(disk.paths("ledger/packs/").len(), 2);
     check_old_records(&store);
+}
+
+/// Archives everything and trims the log.
+fn archive_all(store: &mut Store) {
+    let size = Index(store.reader.head(&tenant("acme")).size.0);
+    for _ in 0..2 {
+        store.writer.pack_to(&tenant("acme"), size).unwrap();
+        store.writer.set_archived(&tenant("acme"), size).unwrap();
+    }
+    assert!(store.writer.trim(store.now).unwrap() > 0);
+}
+
+#[test]
+fn a_trimmed_ledger_stands_on_full_packs_and_the_open_one() {
+    let mut store = large();
+    archive_all(&mut store);
+    let (full, open) = (names::pack(&tenant("acme"), 2), names::part(&tenant("acme"), 2));
+    let packs = |store: &Store| store.disk.paths("ledger/packs/");
+    assert!(packs(&store).contains(&open) && packs(&store).len() == 3);
+    check_old_records(&store);
+    let before = store.reader.head(&tenant("acme"));
+    let mut store = store.restart();
+    assert_eq!(store.reader.head(&tenant("acme")), before);
+    assert!(store.reader.first_kept(&tenant("acme")) > Index(100_000));
+    check_old_records(&store);
+    // The open pack becomes a full one; a crash leaves it behind, and the next start removes it.
+    grow_by(&mut store, 15..21);
+    let left = store.disk.bytes(&open);
+    grow_by(&mut store, 21..22);
+    assert!(packs(&store).contains(&full) && !packs(&store).contains(&open));
+    store.disk.files.lock().unwrap().insert(open.clone(), left);
+    let store = store.restart();
+    assert!(packs(&store).contains(&full) && !packs(&store).contains(&open));
+    check_old_records(&store);
+    // The log goes on from a state inside a pack that has become full since.
+    let (disk, base) = (Arc::clone(&store.disk), store.reader.first_kept(&tenant("acme")));
+    assert!(base < Index(3 * PACK_ENTRIES) && !base.0.is_multiple_of(PACK_ENTRIES));
+    disk.edit(&full, |bytes| {
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+    });
+    let refused = crate::survey(disk, options()).unwrap_err();
+    assert!(matches!(&refused, Error::Damaged { damage } if damage.file == full), "{refused}");
 }
 
 #[test]
