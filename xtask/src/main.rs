@@ -3,8 +3,8 @@
 //! It holds no product code and nothing in the product names it.
 
 mod archive;
-mod barrier;
 mod audited;
+mod barrier;
 mod crash;
 mod deny;
 mod figures;

@@ -1,8 +1,9 @@
 //! Bytes of rows, counted from their values alone.
 //!
 //! INVARIANT (I9): the engine's own counts hang on what arrays share: a slice of lists counts all
-//! its neighbours' elements, a column without a null may carry a bitmap for others' nulls. Here equal
-//! rows have equal sizes, since sizes stand in the record of a read and decide on limits.
+//! its neighbours' elements, a column without a null may carry a bitmap for others' nulls, and each
+//! batch begins its offsets anew. Here every row counts for itself, however rows were cut into batches,
+//! since sizes stand in the record of a read and decide on limits.
 
 use arrow::array::{Array, ArrayRef, AsArray as _, GenericByteArray, OffsetSizeTrait, RecordBatch};
 use arrow::datatypes::{ByteArrayType, DataType};
@@ -13,9 +14,7 @@ pub(crate) fn size(batch: &RecordBatch) -> usize {
 }
 
 fn of(array: &ArrayRef) -> usize {
-    let bitmap = array.len().div_ceil(8);
-    let nulls = if array.null_count() > 0 { bitmap } else { 0 };
-    nulls + values(array).unwrap_or_else(|| array.get_array_memory_size())
+    values(array).unwrap_or_else(|| array.get_array_memory_size())
 }
 
 /// Bytes of an array's values; `None` for types that no function of ours makes.
@@ -23,7 +22,7 @@ fn values(array: &ArrayRef) -> Option<usize> {
     let rows = array.len();
     Some(match array.data_type() {
         DataType::Null => 0,
-        DataType::Boolean => rows.div_ceil(8),
+        DataType::Boolean => rows,
         DataType::Utf8 => texts(array.as_string_opt::<i32>()?),
         DataType::LargeUtf8 => texts(array.as_string_opt::<i64>()?),
         DataType::Binary => texts(array.as_binary_opt::<i32>()?),
@@ -33,7 +32,7 @@ fn values(array: &ArrayRef) -> Option<usize> {
             let lists = array.as_list_opt::<i32>()?;
             let end = usize::try_from(*lists.value_offsets().last()?).ok()?;
             let start = usize::try_from(*lists.value_offsets().first()?).ok()?;
-            (rows + 1) * size_of::<i32>() + of(&lists.values().slice(start, end - start))
+            rows * size_of::<i32>() + of(&lists.values().slice(start, end - start))
         }
         DataType::Struct(_) => array.as_struct_opt()?.columns().iter().map(of).sum(),
         other => rows * other.primitive_width()?,
@@ -44,7 +43,8 @@ fn texts<T: ByteArrayType>(array: &GenericByteArray<T>) -> usize {
     let offsets = array.value_offsets();
     let end = offsets.last().map_or(0, |end| bytes(*end));
     let start = offsets.first().map_or(0, |start| bytes(*start));
-    size_of_val(offsets) + end - start
+    let ends = offsets.get(1..).unwrap_or_default();
+    size_of_val(ends) + end - start
 }
 
 fn bytes<O: OffsetSizeTrait>(offset: O) -> usize {
