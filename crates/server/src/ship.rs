@@ -169,33 +169,35 @@ pub(crate) fn load(
                 waiting.push(section);
             }
             Err(ledger::Error::Lost { lost }) => {
-                losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting))?);
+                losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting), from)?);
                 hot.skip(tenant, lost.records.end.0);
             }
             Err(source) => return Err(LoadError::Ledger { source }),
         }
         if records >= LOADED_AT_ONCE {
             progress(waiting.last().map_or(0, |section| section.end().0));
-            losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting))?);
+            losses.extend(take_over(hot, tenant, &std::mem::take(&mut waiting), from)?);
             records = 0;
         }
     }
-    losses.extend(take_over(hot, tenant, &waiting)?);
+    losses.extend(take_over(hot, tenant, &waiting, from)?);
     Ok(losses)
 }
 
 /// Makes the rows of sections side by side, and adds them in order with one change of the view: a restart has to read
-/// hundreds of thousands of records in seconds.
+/// hundreds of thousands of records in seconds. Records below `from` are in a segment already: the first section may begin
+/// before it, since a segment ends where its rows are enough, not where a section does.
 fn take_over(
     hot: &Hot,
     tenant: &TenantId,
     sections: &[Arc<Section>],
+    from: u64,
 ) -> Result<Vec<LostRange>, LoadError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(LOADERS_MAX);
     let share = sections.len().div_ceil(threads).max(1);
     let made: Result<Vec<_>, LoadError> = std::thread::scope(|scope| {
         let make = |part: &[Arc<Section>]| -> Result<Vec<_>, LoadError> {
-            part.iter().map(|section| rows_of(tenant, section)).collect()
+            part.iter().map(|section| rows_of(tenant, section, from)).collect()
         };
         let parts = sections.chunks(share);
         let started: Vec<_> = parts.map(|part| scope.spawn(move || make(part))).collect();
@@ -213,20 +215,27 @@ fn take_over(
     Ok(losses.into_iter().flatten().collect())
 }
 
-/// The rows of one section, and the losses that its records speak of.
-fn rows_of(tenant: &TenantId, section: &Section) -> Result<(Placed, Vec<LostRange>), LoadError> {
+/// The rows of one section from `from` on, and the losses that its records speak of.
+fn rows_of(
+    tenant: &TenantId,
+    section: &Section,
+    from: u64,
+) -> Result<(Placed, Vec<LostRange>), LoadError> {
     let (mut builder, mut losses) = (RowsBuilder::new(), Vec::new());
     for (index, _, payload) in section.records() {
         let damaged = |what: String| LoadError::Record { tenant: tenant.clone(), index, what };
         let record = Record::decode(payload).map_err(|error| damaged(error.to_string()))?;
         let read = record.event().and_then(|event| Ok((event, record.stamps()?)));
         let (event, stamps) = read.map_err(|error| damaged(error.to_string()))?;
-        builder.push(&event, &stamps, Salt { block: record.block_id, slot: record.slot });
+        if index.0 >= from {
+            builder.push(&event, &stamps, Salt { block: record.block_id, slot: record.slot });
+        }
         if stamps.system == System::Yes {
             losses.extend(LostRange::of(tenant, &event));
         }
     }
-    Ok((builder.finish().place(section.first().0, section.received_at()), losses))
+    let first = section.first().0.max(from);
+    Ok((builder.finish().place(first, section.received_at()), losses))
 }
 
 /// Why the tail could not be loaded.
