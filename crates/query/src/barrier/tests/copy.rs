@@ -68,10 +68,17 @@ impl Barrier {
     ) -> datafusion::common::Result<RecordBatch> {
         let (index, (from, to)) = (&self.bounds.index, self.bounds.received_at);
         let indices = shown.column_by_name("index").unwrap().as_primitive::<UInt64Type>();
-        let times = shown.column_by_name("received_at").unwrap();
-        let times = times.as_primitive::<TimestampNanosecondType>();
-        let inside =
-            |row| index.contains(&indices.value(row)) && (from..=to).contains(&times.value(row));
+        let times = |name| {
+            let column = shown.column_by_name(name)?;
+            Some(column.as_primitive::<TimestampNanosecondType>())
+        };
+        let (received, occurred) = (times("received_at").unwrap(), times("occurred_at"));
+        let (first, last) = self.bounds.occurred_at;
+        let inside = |row| {
+            index.contains(&indices.value(row))
+                && (from..=to).contains(&received.value(row))
+                && occurred.is_none_or(|times| (first..=last).contains(&times.value(row)))
+        };
         let inside: BooleanArray = (0..shown.num_rows()).map(|row| Some(inside(row))).collect();
         let kept = filter_record_batch(shown, &inside)?;
         let columns =
