@@ -306,7 +306,8 @@ fn function(call: &Function) -> Result<(), Error> {
 /// Gives `has_target(type, id)` the column it asks about, and `||` a bound on what it makes.
 fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if let Expr::Function(call) = expr {
-        let is_ours = only_name(&call.name).as_deref() == Some(calls::HAS_TARGET);
+        let name = only_name(&call.name);
+        let is_ours = name.is_some_and(|name| calls::OF_TARGETS.contains(&name.as_str()));
         if let FunctionArguments::List(list) = &mut call.args
             && is_ours
             && list.args.len() == 2

@@ -302,7 +302,7 @@ impl Walk {
 }
 
 /// INVARIANT (I9): damage is the server's to tell its operator of, not the caller's to read.
-fn unreadable(error: &lake::Error) -> crate::Error {
+pub(crate) fn unreadable(error: &lake::Error) -> crate::Error {
     crate::Error::Failed { detail: format!("stored rows cannot be read: {error:?}") }
 }
 

@@ -1,9 +1,11 @@
-//! Functions of our own: `has_target`, and joining of texts with a bound.
+//! Functions of our own: `has_target`, joining of texts with a bound, and what searches are shown with.
 //!
 //! `has_target(type, id)` is written with two arguments and gets the `targets` column from
 //! [`crate::allow`]; over a join it is written `has_target(e.targets, type, id)`. The engine's own
 //! `||` and `concat` are replaced, because nested a few times they make gigabytes that no memory pool
 //! counts.
+
+mod judge; // tests that a search is shown with
 
 use std::sync::Arc;
 
@@ -30,15 +32,29 @@ const CONCAT: &str = "concat";
 const JOIN: &str = "join_text";
 
 /// The names that statements may use.
-pub(crate) const NAMES: &[&str] = &[HAS_TARGET, CONCAT, JOIN];
+pub(crate) const NAMES: &[&str] = &[
+    HAS_TARGET,
+    CONCAT,
+    JOIN,
+    judge::HAS_TARGET_LIKE,
+    judge::TARGET_LIKE,
+    judge::IP_IN,
+    judge::JSON_IS,
+    judge::CHANGE_AT,
+    judge::CHANGE_IS,
+];
+
+/// Functions that are written with two arguments and look at the column `targets`.
+pub(crate) const OF_TARGETS: [&str; 3] = [HAS_TARGET, judge::HAS_TARGET_LIKE, judge::TARGET_LIKE];
 
 /// The functions.
-pub(crate) fn all() -> [Arc<ScalarUDF>; 3] {
-    [
-        Arc::new(ScalarUDF::from(HasTarget { signature: coerced() })),
-        Arc::new(ScalarUDF::from(Join { signature: coerced(), nulls: Nulls::Skip })),
-        Arc::new(ScalarUDF::from(Join { signature: coerced(), nulls: Nulls::Propagate })),
-    ]
+pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
+    let own = [
+        ScalarUDF::from(HasTarget { signature: coerced() }),
+        ScalarUDF::from(Join { signature: coerced(), nulls: Nulls::Skip }),
+        ScalarUDF::from(Join { signature: coerced(), nulls: Nulls::Propagate }),
+    ];
+    own.into_iter().chain(judge::all().map(ScalarUDF::from)).map(Arc::new).collect()
 }
 
 /// The parsed call that stands for `left || right`.

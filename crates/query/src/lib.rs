@@ -1,7 +1,7 @@
 //! The answer: SQL over the lake behind the policy barrier.
 //!
 //! A caller's view ([`policy::View`]) and a tenant's rows ([`lake::View`]) meet in [`run`] and
-//! nowhere else. A statement passes the allow-list before it is planned and again as a plan; every
+//! in [`mod@search`], and nowhere else. A statement passes the allow-list before it is planned and again as a plan; every
 //! scan is an opaque node that gives rows of the view and tells nothing else (I9); every resource
 //! has a limit (I10). What comes out is [`Sealed`] until the read is on record (I11).
 //!
@@ -12,16 +12,18 @@ mod allow; // one read-only statement of listed tables, functions and plan nodes
 mod barrier; // the scan: rows in view, nothing else
 mod calls; // functions of our own
 mod fault; // the engine's errors
-pub mod limits;
+mod judge; // what tests of JSON mean
+pub mod limits; // what one query may use
 mod output; // answers as JSON, CSV and Arrow
 mod run; // statement to answer
 mod seal; // answers that wait for their record
+pub mod search; // the newest that match
 mod session; // what a statement is planned in
 mod sight; // what a caller sees of stored rows
 mod size; // bytes of rows
 mod source; // rows and their caller
 mod steady; // plans that can be interrupted, rows in one order
-mod tables; // what tables there are and what their columns mean // what one query may use
+mod tables; // what tables there are and what their columns mean
 
 use event::code::Code;
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt as _;
@@ -41,6 +41,21 @@ pub enum Parameter {
     Float(f64),
     /// A text; compared with a time it is read as one.
     Text(String),
+}
+
+impl From<event::search::Parameter> for Parameter {
+    /// What a search that is shown as a statement asks with.
+    fn from(parameter: event::search::Parameter) -> Self {
+        use event::search::Parameter as Asked;
+        match parameter {
+            Asked::Text(text) => Self::Text(text),
+            Asked::Whole(number) => Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
+            Asked::Time(at) => {
+                let at = TimestampNanosecondArray::from_value(at, 1).value_as_datetime(0);
+                at.map_or(Self::Null, |at| Self::Text(at.and_utc().to_rfc3339()))
+            }
+        }
+    }
 }
 
 /// One column of an answer.
@@ -213,7 +228,7 @@ pub(crate) fn describe(table: &tables::Table) -> Result<(SchemaRef, Vec<RecordBa
     Ok((schema, vec![batch]))
 }
 
-fn too_slow(limits: &Limits) -> Error {
+pub(crate) fn too_slow(limits: &Limits) -> Error {
     let ms = u64::try_from(limits.time_max.as_millis()).unwrap_or(u64::MAX);
     passed("ms", ms, "ask for fewer rows, or for a narrower range of time")
 }

@@ -62,6 +62,16 @@ impl Sight {
         self.tests.is_empty()
     }
 
+    /// Whether any field is masked.
+    pub(crate) fn has_masks(&self) -> bool {
+        self.masks.is_some()
+    }
+
+    /// Whether this field is masked.
+    pub(crate) fn is_masked(&self, field: Field) -> bool {
+        self.masks.as_ref().is_some_and(|masks| masks.of(field).is_some())
+    }
+
     /// The stored columns that the scope looks at.
     pub(crate) fn needs(&self) -> Vec<&'static str> {
         let of = |test: &RowTest| match test {

@@ -14,6 +14,7 @@ use arrow::error::ArrowError;
 use event::system::SystemKind;
 use lake::rows::RecordKind;
 use policy::Field as Named;
+pub(crate) use render::actor_ref_of as actor_ref;
 
 /// A table.
 #[derive(Debug)]
@@ -274,6 +275,13 @@ impl Table {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(schema), rendered?, &options)
     }
+}
+
+/// The numbers of the records that a table shows.
+pub(crate) fn kinds(name: &str) -> Vec<u8> {
+    let Some(table) = named(name) else { return Vec::new() };
+    let shows = |code: &u8| RecordKind::from_code(*code).is_some_and(table.shows);
+    (0..=u8::MAX).filter(shows).collect()
 }
 
 /// The stored columns that a field is made of.

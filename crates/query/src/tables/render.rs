@@ -120,12 +120,14 @@ fn first_target(rows: &RecordBatch, member: &str) -> Result<ArrayRef, ArrowError
 }
 
 /// A person is `user/<id>`, whatever is said of the kind; a kind that is no person keeps its name.
+pub(crate) fn actor_ref_of(id: &str, kind: Option<&str>) -> String {
+    let namespace = kind.filter(|kind| NOT_PERSONS.contains(kind)).unwrap_or("user");
+    format!("{namespace}/{id}")
+}
+
 fn actor_ref(rows: &RecordBatch) -> Result<ArrayRef, ArrowError> {
     let (ids, kinds) = (text_of(rows, "actor_id")?, text_of(rows, "actor_kind")?);
-    let named = ids.iter().zip(kinds).map(|(id, kind)| {
-        let namespace = kind.filter(|kind| NOT_PERSONS.contains(kind)).unwrap_or("user");
-        id.map(|id| format!("{namespace}/{id}"))
-    });
+    let named = ids.iter().zip(kinds).map(|(id, kind)| id.map(|id| actor_ref_of(id, kind)));
     Ok(Arc::new(named.collect::<StringArray>()))
 }
 
