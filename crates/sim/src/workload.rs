@@ -219,7 +219,7 @@ fn keys_of(tenant: &TenantId, items: &[Item]) -> Vec<KeyBlob> {
         let id = u64::from(item.root.0[0]) / RECORDS_PER_KEY;
         if keys.iter().all(|key| key.id != id) {
             // Half of them stand in every snapshot, the others go with the records that use them.
-            let kind = if id % 2 == 0 { key_kind::LEDGER } else { key_kind::SALT_BLOCK };
+            let kind = if id.is_multiple_of(2) { key_kind::LEDGER } else { key_kind::SALT_BLOCK };
             keys.push(KeyBlob { kind, id, bytes: format!("{tenant} block {id}").into_bytes() });
         }
     }

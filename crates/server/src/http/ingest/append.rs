@@ -137,7 +137,7 @@ fn made(answers: &[batch::Answer]) -> Range<u64> {
         batch::Answer::Seen { .. } => None,
     });
     let Some(first) = made.next() else { return 0..0 };
-    first..made.last().unwrap_or(first) + 1
+    first..made.next_back().unwrap_or(first) + 1
 }
 
 /// Sets aside what the rows of an append will take. A full budget makes the request wait for a flush, for a moment.
