@@ -226,6 +226,9 @@ impl Segment {
 }
 
 #[cfg(test)]
+#[path = "segment/damage/tests.rs"]
+mod damage; // planted
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 #[path = "segment/world/tests.rs"]

@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest as _, Sha256};
 
-use super::{About, FOOTER_BYTES_MAX, Level, Print, ROWS_MAX, shape};
+use super::{About, Columns, FOOTER_BYTES_MAX, Level, Print, ROWS_MAX, shape};
 use crate::Error;
 use crate::names::Directory;
 use crate::runs::Runs;
@@ -221,6 +221,22 @@ impl Footer {
     /// Metadata and page indexes.
     pub fn metadata(&self) -> &ArrowReaderMetadata {
         &self.metadata
+    }
+
+    /// Bytes of these columns when they are decoded, about: what a reader of all rows needs.
+    pub fn decoded_bytes(&self, columns: &Columns) -> u64 {
+        let names = columns.schema();
+        let groups = self.metadata.metadata().row_groups();
+        let chunks = groups.iter().flat_map(|group| group.columns());
+        let is_read =
+            |path: &[String]| path.first().is_some_and(|root| names.field_with_name(root).is_ok());
+        let read = chunks.filter(|chunk| is_read(chunk.column_path().parts()));
+        // A row of a column takes a few bytes however well it is encoded.
+        let fields = u64::try_from(names.fields().len()).unwrap_or(u64::MAX);
+        let at_least = self.meta.about.rows.saturating_mul(fields).saturating_mul(8);
+        let texts: u64 =
+            read.map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0)).sum();
+        texts.saturating_mul(2).saturating_add(at_least)
     }
 
     /// The run tables; offsets are from the first index.

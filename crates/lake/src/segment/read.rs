@@ -170,7 +170,7 @@ impl Segment {
         match self.about.level {
             Level::L0 => Ok(batch),
             Level::L1 => {
-                let order = UInt32Array::from(self.order()?.to_vec());
+                let order = UInt32Array::from(self.places()?.to_vec());
                 take_record_batch(&batch, &order).map_err(|source| Error::Arrow { source })
             }
         }
@@ -211,15 +211,26 @@ impl Segment {
             Level::L0 if offsets.iter().all(|offset| *offset < self.rows()) => Ok(offsets.to_vec()),
             Level::L0 => Err(missing()),
             Level::L1 => {
-                let order = self.order()?;
+                let order = self.places()?;
                 let place = |offset: &u32| order.get(usize::try_from(*offset).ok()?).copied();
                 offsets.iter().map(|offset| place(offset).ok_or_else(missing)).collect()
             }
         }
     }
 
-    /// At which row of a sorted file each index is.
-    fn order(&self) -> Result<Arc<ByIndex>, Error> {
+    /// At which row of the file each index is, by its offset from the first; `None` where the file is in
+    /// index order.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn order(&self) -> Result<Option<Arc<Vec<u32>>>, Error> {
+        match self.about.level {
+            Level::L0 => Ok(None),
+            Level::L1 => self.places().map(Some),
+        }
+    }
+
+    fn places(&self) -> Result<Arc<ByIndex>, Error> {
         self.cache.get((self.number, What::Order), || {
             let rows = usize::try_from(self.about.rows).unwrap_or(usize::MAX);
             let batch = self.gather(&Columns::of(&[rows::INDEX]), Which::All, rows)?;
