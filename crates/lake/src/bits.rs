@@ -62,6 +62,11 @@ impl<'a> Varints<'a> {
         Some(*taken)
     }
 
+    /// The bytes that are left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The next so many bytes.
     pub(crate) fn slice(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length)?;
@@ -74,21 +79,102 @@ impl<'a> Varints<'a> {
     }
 }
 
-/// Appends numbers of `width` bits each, the lowest bit first, filled up to a whole byte.
-pub(crate) fn pack(numbers: impl Iterator<Item = u32>, width: u32, out: &mut Vec<u8>) {
-    let (mut waiting, mut bits) = (0_u64, 0);
+/// Appends numbers in Rice code: each is its upper part, so many one bits and a zero bit, and its `low`
+/// lowest bits. Small where numbers lie around 2 to the `low`, and no number is very expensive if they
+/// sum up to few.
+pub(crate) fn put_rice(numbers: &[u32], low: u32, out: &mut Vec<u8>) {
+    let mut bits = Bits { waiting: 0, count: 0, out };
     for number in numbers {
-        waiting |= u64::from(number) << bits;
-        bits += width;
-        while bits >= 8 {
-            out.push(low_byte(waiting));
-            waiting >>= 8;
-            bits -= 8;
+        for _ in 0..number >> low {
+            bits.put(1, 1);
+        }
+        bits.put(0, 1);
+        bits.put(number & ((1 << low) - 1), low);
+    }
+    bits.finish();
+}
+
+/// The number of low bits with which [`put_rice`] makes `numbers` about as small as it can.
+pub(crate) fn rice_low(numbers: &[u32]) -> u32 {
+    let sum: u64 = numbers.iter().map(|number| u64::from(*number)).sum();
+    let count = u64::try_from(numbers.len()).unwrap_or(u64::MAX).max(1);
+    (sum * 2 / 3 / count).max(1).ilog2().min(RICE_LOW_MAX)
+}
+
+/// The most low bits of a Rice code.
+pub(crate) const RICE_LOW_MAX: u32 = 31;
+
+/// Bits on their way into bytes, the lowest first.
+struct Bits<'o> {
+    waiting: u64,
+    count: u32,
+    out: &'o mut Vec<u8>,
+}
+
+impl Bits<'_> {
+    fn put(&mut self, number: u32, width: u32) {
+        self.waiting |= u64::from(number) << self.count;
+        self.count += width;
+        while self.count >= 8 {
+            self.out.push(low_byte(self.waiting));
+            self.waiting >>= 8;
+            self.count -= 8;
         }
     }
-    if bits > 0 {
-        out.push(low_byte(waiting));
+
+    /// Fills up the last byte.
+    fn finish(self) {
+        if self.count > 0 {
+            self.out.push(low_byte(self.waiting));
+        }
     }
+}
+
+/// A reader of numbers in Rice code.
+#[derive(Debug)]
+pub(crate) struct Rice<'a> {
+    bytes: &'a [u8],
+    bit: usize,
+    low: u32,
+}
+
+impl<'a> Rice<'a> {
+    pub(crate) fn new(bytes: &'a [u8], low: u32) -> Self {
+        Self { bytes, bit: 0, low: low.min(RICE_LOW_MAX) }
+    }
+
+    /// The next number; `None` at the end of the bytes, and for one that passes 32 bits.
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        let mut upper = 0_u32;
+        while self.take(1)? == 1 {
+            upper = upper.checked_add(1)?;
+        }
+        let low = self.take(self.low)?;
+        let upper = upper.checked_shl(self.low).filter(|shifted| shifted >> self.low == upper)?;
+        Some(upper | low)
+    }
+
+    /// The bytes behind the last number.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.bit.div_ceil(8)..).unwrap_or_default()
+    }
+
+    fn take(&mut self, width: u32) -> Option<u32> {
+        let mut number = 0;
+        for shift in 0..width {
+            let byte = self.bytes.get(self.bit / 8)?;
+            number |= u32::from(byte >> (self.bit % 8) & 1) << shift;
+            self.bit += 1;
+        }
+        Some(number)
+    }
+}
+
+/// Appends numbers of `width` bits each, the lowest bit first, filled up to a whole byte.
+pub(crate) fn pack(numbers: impl Iterator<Item = u32>, width: u32, out: &mut Vec<u8>) {
+    let mut bits = Bits { waiting: 0, count: 0, out };
+    numbers.for_each(|number| bits.put(number, width));
+    bits.finish();
 }
 
 /// Bytes that [`pack`] makes of `count` numbers.

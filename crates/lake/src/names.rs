@@ -4,34 +4,46 @@
 //! A bloom filter cannot help where the hottest name stands in every row group; this says which rows.
 //! Hashes are sorted and cut into blocks of 128; a small directory has the first hash and the place
 //! of each block, so that a look-up reads one block. Promises: every name that was added is found
-//! with all its rows; a name that was not may be found with rows of another (a hash has 32 bits), so
-//! whoever asks compares the row. Bytes that are not an index are an error, never a panic. It keeps
+//! with all its rows; a name that was not may be found with rows of another, once in some hundred
+//! segments, so whoever asks compares the row. Bytes that are not an index are an error, never a panic. It keeps
 //! no name.
 
 use sha2::{Digest as _, Sha256};
 
-use crate::bits::{Varints, pack, packed_bytes, put_varint, unpack, width};
+use crate::bits::{
+    Rice, Varints, pack, packed_bytes, put_rice, put_varint, rice_low, unpack, width,
+};
 
 /// Names in one block.
 const BLOCK_NAMES: usize = 128;
-/// Bytes before the directory: version, names, blocks.
-const HEAD_BYTES: usize = 9;
+/// Bytes before the directory: version, bits left out, names, blocks.
+const HEAD_BYTES: usize = 10;
+/// Bits of a hash beyond those that number the names: so seldom is a stranger found.
+const SPARE_BITS: u32 = 8;
 /// Bytes of one block in the directory: first hash, end of the block, check.
 const ENTRY_BYTES: usize = 12;
-/// Bytes of a block before its packed numbers: count, width of hashes, width of values.
+/// Bytes of a block before its numbers: how many, low bits of the steps, width of the values.
 const BLOCK_HEAD_BYTES: usize = 3;
 /// The only version there is.
 const VERSION: u8 = 1;
 
-/// The hash of an actor's name.
+/// The hash of an actor's name: its highest bit is 0.
 pub fn actor(id: &str) -> u32 {
-    finish(mix(mix(BASIS, b"a"), id.as_bytes()))
+    finish(mix(BASIS, id.as_bytes())) >> 1
 }
 
-/// The hash of a target's name.
+/// The hash of a target's name: its highest bit is 1.
 pub fn target(kind: &str, id: &str) -> u32 {
-    finish(mix(mix(mix(mix(BASIS, b"t"), kind.as_bytes()), &[0]), id.as_bytes()))
+    finish(mix(mix(mix(BASIS, kind.as_bytes()), &[0]), id.as_bytes())) >> 1 | TARGET
 }
+
+/// Whether a hash is of an actor's name.
+pub(crate) fn is_actor(hash: u32) -> bool {
+    hash & TARGET == 0
+}
+
+/// The bit that tells targets from actors.
+const TARGET: u32 = 1 << 31;
 
 /// FNV-1a: short names need no more, and it never changes.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
@@ -68,12 +80,19 @@ impl Builder {
     /// The index as bytes.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.found.sort_unstable();
-        self.found.dedup();
         let hash = |entry: &u64| high(*entry);
+        let names = self.found.chunk_by(|a, b| hash(a) == hash(b)).count();
+        let left_out = u32::BITS.saturating_sub(width(short(names)) + SPARE_BITS + 1);
+        for entry in &mut self.found {
+            *entry = u64::from(hash(entry) >> left_out) << 32 | u64::from(!offset(*entry));
+        }
+        self.found.sort_unstable();
+        self.found.dedup();
         let groups: Vec<&[u64]> = self.found.chunk_by(|a, b| hash(a) == hash(b)).collect();
         let blocks = groups.chunks(BLOCK_NAMES);
         let mut out = Vec::new();
         out.push(VERSION);
+        out.push(byte(left_out));
         out.extend_from_slice(&short(groups.len()).to_be_bytes());
         out.extend_from_slice(&short(blocks.len()).to_be_bytes());
         let mut bodies = Vec::new();
@@ -90,7 +109,8 @@ impl Builder {
     }
 }
 
-/// One block: packed differences of hashes, packed values, then the lists of names with several rows.
+/// One block: packed values, differences of hashes in Rice code, then the lists of names with several
+/// rows.
 /// A value is the row's offset, doubled; or the number of the list, doubled and one more.
 fn write_block(groups: &[&[u64]], out: &mut Vec<u8>) {
     let hashes: Vec<u32> =
@@ -109,28 +129,37 @@ fn write_block(groups: &[&[u64]], out: &mut Vec<u8>) {
             write_list(group, &mut lists);
         }
     }
-    let widths = [&steps, &values].map(|list| list.iter().copied().map(width).max().unwrap_or(0));
+    let (low, wide) = (rice_low(&steps), widest(&values));
     out.push(byte(short(groups.len())));
-    for one in widths {
-        out.push(byte(one));
-    }
-    let [of_steps, of_values] = widths;
-    pack(steps.into_iter(), of_steps, out);
-    pack(values.into_iter(), of_values, out);
+    out.push(byte(low));
+    out.push(byte(wide));
+    pack(values.into_iter(), wide, out);
+    put_rice(&steps, low, out);
     out.append(&mut lists);
 }
 
-/// The rows of one name: how many, the newest, and packed differences from each to the next older.
+fn widest(numbers: &[u32]) -> u32 {
+    numbers.iter().copied().map(width).max().unwrap_or(0)
+}
+
+/// The rows of one name: how many, the newest, bytes and low bits of what follows, and that: the
+/// differences from each to the next older, less one, in Rice code; no bytes if all are neighbours.
 fn write_list(group: &[u64], out: &mut Vec<u8>) {
     let offsets: Vec<u32> = group.iter().map(|one| offset(*one)).collect();
     // Two rows of one name are never the same, so the smallest difference is 1.
     let steps = offsets.iter().zip(offsets.iter().skip(1)).map(|(newer, older)| newer - older - 1);
     let steps: Vec<u32> = steps.collect();
-    let wide = steps.iter().copied().map(width).max().unwrap_or(0);
+    let low = rice_low(&steps);
+    let mut coded = Vec::new();
+    // Neighbours need no steps: most names of a sorted file.
+    if steps.iter().any(|step| *step > 0) {
+        put_rice(&steps, low, &mut coded);
+    }
     put_varint(u64::from(short(offsets.len())), out);
     put_varint(u64::from(offsets.first().copied().unwrap_or(0)), out);
-    out.push(byte(wide));
-    pack(steps.into_iter(), wide, out);
+    put_varint(u64::from(short(coded.len())), out);
+    out.push(byte(low));
+    out.append(&mut coded);
 }
 
 /// The directory of an index: what is kept in memory of it.
@@ -138,6 +167,8 @@ fn write_list(group: &[u64], out: &mut Vec<u8>) {
 pub struct Directory {
     blocks: Vec<Block>,
     start: usize,
+    /// Bits of a hash that are left out, the lowest.
+    left_out: u32,
 }
 
 /// Where a block is.
@@ -152,11 +183,10 @@ impl Directory {
     /// Bytes from the start of an index that hold its directory, read off its first
     /// [`Directory::HEAD_BYTES`]. A row has at most `names_max` names.
     pub(crate) fn bytes(head: &[u8], names_max: u64) -> Option<usize> {
-        let mut input = Varints::new(head);
-        let names = read_head(&mut input)?;
-        let blocks = usize::try_from(names.1).ok()?;
-        let is_sane = u64::from(names.0) <= names_max
-            && blocks == usize::try_from(names.0).ok()?.div_ceil(BLOCK_NAMES);
+        let head = read_head(&mut Varints::new(head))?;
+        let blocks = usize::try_from(head.blocks).ok()?;
+        let is_sane = u64::from(head.names) <= names_max
+            && blocks == usize::try_from(head.names).ok()?.div_ceil(BLOCK_NAMES);
         is_sane.then_some(HEAD_BYTES + blocks * ENTRY_BYTES)
     }
 
@@ -166,7 +196,7 @@ impl Directory {
     /// The directory that `bytes` are; `index_bytes` is the length of the whole index.
     pub(crate) fn decode(bytes: &[u8], index_bytes: usize) -> Option<Directory> {
         let mut input = Varints::new(bytes);
-        let (_, count) = read_head(&mut input)?;
+        let Head { left_out, blocks: count, .. } = read_head(&mut input)?;
         let bodies = index_bytes.checked_sub(bytes.len())?;
         let mut blocks: Vec<Block> = Vec::new();
         for _ in 0..count {
@@ -181,11 +211,12 @@ impl Directory {
         }
         let end = blocks.last().map_or(0, |last| last.end);
         let is_whole = input.is_at_end() && usize::try_from(end) == Ok(bodies);
-        is_whole.then_some(Directory { blocks, start: bytes.len() })
+        is_whole.then_some(Directory { blocks, start: bytes.len(), left_out })
     }
 
     /// Where in the index the block is that would have this hash; `None` if none would.
     pub(crate) fn place(&self, hash: u32) -> Option<(usize, std::ops::Range<usize>)> {
+        let hash = hash >> self.left_out;
         let number = self.blocks.partition_point(|block| block.first <= hash).checked_sub(1)?;
         let before = number.checked_sub(1).and_then(|number| self.blocks.get(number));
         let start = usize::try_from(before.map_or(0, |block| block.end)).ok()?;
@@ -205,7 +236,7 @@ impl Directory {
         if check(bytes) != block.check {
             return None;
         }
-        look_up(block.first, bytes, hash, rows)
+        look_up(block.first, bytes, hash >> self.left_out, rows)
     }
 
     /// Bytes of memory in use.
@@ -214,60 +245,74 @@ impl Directory {
     }
 }
 
-fn read_head(input: &mut Varints<'_>) -> Option<(u32, u32)> {
-    let [version] = input.take()?;
-    let counts = (u32::from_be_bytes(input.take()?), u32::from_be_bytes(input.take()?));
-    (version == VERSION).then_some(counts)
+/// What an index begins with.
+struct Head {
+    left_out: u32,
+    names: u32,
+    blocks: u32,
+}
+
+fn read_head(input: &mut Varints<'_>) -> Option<Head> {
+    let [version, left_out] = input.take()?;
+    let (names, blocks) = (u32::from_be_bytes(input.take()?), u32::from_be_bytes(input.take()?));
+    let is_known = version == VERSION && u32::from(left_out) < u32::BITS;
+    is_known.then_some(Head { left_out: u32::from(left_out), names, blocks })
 }
 
 fn look_up(first: u32, bytes: &[u8], hash: u32, rows: u32) -> Option<Vec<u32>> {
     let mut input = Varints::new(bytes);
-    let [count, of_steps, of_values] = input.take::<BLOCK_HEAD_BYTES>()?;
-    let (count, of_steps, of_values) =
-        (usize::from(count), u32::from(of_steps), u32::from(of_values));
-    let steps = input.slice(packed_bytes(count, of_steps)?)?;
-    let values = input.slice(packed_bytes(count, of_values)?)?;
-    let mut at = first;
+    let [count, low, wide] = input.take::<BLOCK_HEAD_BYTES>()?;
+    let (count, wide) = (usize::from(count), u32::from(wide));
+    let values = input.slice(packed_bytes(count, wide)?)?;
+    let mut steps = Rice::new(input.rest(), u32::from(low));
+    let (mut at, mut found) = (first, None);
     for place in 0..count {
-        at = at.checked_add(unpack(steps, place, of_steps)?)?;
-        if at < hash {
-            continue;
+        at = at.checked_add(steps.next()?)?;
+        if at == hash {
+            found = Some(place);
         }
-        if at > hash {
-            break;
-        }
-        let value = unpack(values, place, of_values)?;
-        if value & 1 == 0 {
-            return (value >> 1 < rows).then(|| vec![value >> 1]);
-        }
-        for _ in 0..value >> 1 {
-            skip_list(&mut input)?;
-        }
-        return read_list(&mut input, rows);
     }
-    Some(Vec::new())
+    let Some(place) = found else { return Some(Vec::new()) };
+    let value = unpack(values, place, wide)?;
+    if value & 1 == 0 {
+        return (value >> 1 < rows).then(|| vec![value >> 1]);
+    }
+    let mut lists = Varints::new(steps.rest());
+    for _ in 0..value >> 1 {
+        List::read(&mut lists)?;
+    }
+    List::read(&mut lists)?.offsets(rows)
 }
 
-fn skip_list(input: &mut Varints<'_>) -> Option<()> {
-    let count = usize::try_from(input.next()?).ok()?;
-    input.next()?;
-    let [wide] = input.take()?;
-    input.slice(packed_bytes(count.checked_sub(1)?, u32::from(wide))?).map(drop)
+/// The rows of one name as they are stored.
+struct List<'a> {
+    count: u64,
+    newest: u64,
+    /// No steps are stored: each row is next to the one before.
+    is_dense: bool,
+    steps: Rice<'a>,
 }
 
-fn read_list(input: &mut Varints<'_>, rows: u32) -> Option<Vec<u32>> {
-    let count = u32::try_from(input.next()?).ok().filter(|count| *count <= rows)?;
-    let newest = u32::try_from(input.next()?).ok().filter(|newest| *newest < rows)?;
-    let [wide] = input.take()?;
-    let rest = usize::try_from(count.checked_sub(1)?).ok()?;
-    let steps = input.slice(packed_bytes(rest, u32::from(wide))?)?;
-    let mut offsets = vec![newest];
-    let mut at = newest;
-    for place in 0..rest {
-        at = at.checked_sub(unpack(steps, place, u32::from(wide))?)?.checked_sub(1)?;
-        offsets.push(at);
+impl<'a> List<'a> {
+    fn read(input: &mut Varints<'a>) -> Option<List<'a>> {
+        let (count, newest) = (input.next()?, input.next()?);
+        let length = usize::try_from(input.next()?).ok()?;
+        let [low] = input.take()?;
+        let steps = Rice::new(input.slice(length)?, u32::from(low));
+        Some(List { count, newest, is_dense: length == 0, steps })
     }
-    Some(offsets)
+
+    fn offsets(mut self, rows: u32) -> Option<Vec<u32>> {
+        let count = u32::try_from(self.count).ok().filter(|count| *count <= rows)?;
+        let mut at = u32::try_from(self.newest).ok().filter(|newest| *newest < rows)?;
+        let mut offsets = vec![at];
+        for _ in 1..count {
+            let step = if self.is_dense { 0 } else { self.steps.next()? };
+            at = at.checked_sub(step)?.checked_sub(1)?;
+            offsets.push(at);
+        }
+        Some(offsets)
+    }
 }
 
 /// Four bytes by which a damaged block is told.

@@ -11,6 +11,7 @@
 
 mod check; // files against hashes, ledger and themselves
 mod footer; // metadata <-> bytes
+mod forms; // smaller forms of columns
 mod hash; // the rows' own hash
 mod read; // rows out of a file
 mod shape; // columns and encodings of a file
@@ -26,6 +27,7 @@ use event::ids::TenantId;
 
 use crate::Error;
 use crate::cache::{Cache, What};
+use crate::names::is_actor;
 use crate::store::{LAKE, Store};
 pub use check::{Described, Difference, Truth, compare, describe};
 pub use footer::Footer;
@@ -205,7 +207,15 @@ impl Segment {
         let Some((number, range)) = footer.names().place(hash) else { return Ok(Vec::new()) };
         let bytes = footer.read_names(range).map_err(|error| self.unread(error))?;
         let found = footer.names().look_up(number, &bytes, (hash, self.rows()));
-        found.ok_or_else(|| self.damaged("a block of the name index is damaged".to_owned()))
+        let damaged = || self.damaged("a block of the name index is damaged".to_owned());
+        let found = found.ok_or_else(damaged)?;
+        if self.about.level == Level::L0 || !is_actor(hash) {
+            return Ok(found);
+        }
+        // A sorted file has an actor's rows next to each other, and the index names those rows.
+        let mut offsets = self.offsets_of(&found)?;
+        offsets.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(offsets)
     }
 
     /// The records' bytes that rows keep because they do not rebuild them, by index.

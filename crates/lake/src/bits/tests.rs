@@ -35,9 +35,27 @@ proptest! {
     }
 
     #[test]
+    fn rice_numbers_come_back(
+        numbers in prop::collection::vec(prop_oneof![0_u32..9, 0_u32..5_000], 0..50),
+        tail in prop::collection::vec(any::<u8>(), 0..3),
+    ) {
+        let mut bytes = Vec::new();
+        let low = rice_low(&numbers);
+        put_rice(&numbers, low, &mut bytes);
+        bytes.extend_from_slice(&tail);
+        let mut read = Rice::new(&bytes, low);
+        for number in &numbers {
+            prop_assert_eq!(read.next(), Some(*number));
+        }
+        prop_assert_eq!(read.rest(), &tail[..]);
+    }
+
+    #[test]
     fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..40), place: usize, wide: u32) {
         let _ = Varints::new(&bytes).next();
         let _ = unpack(&bytes, place, wide % 256);
+        let mut rice = Rice::new(&bytes, wide);
+        while rice.next().is_some() {}
     }
 }
 

@@ -18,7 +18,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest as _, Sha256};
 
-use super::{About, Columns, FOOTER_BYTES_MAX, Level, Print, ROWS_MAX, shape};
+use super::forms::Forms;
+use super::{About, Columns, FOOTER_BYTES_MAX, Level, Print, ROWS_MAX};
 use crate::Error;
 use crate::names::Directory;
 use crate::runs::Runs;
@@ -316,7 +317,9 @@ fn load(bytes: &Bytes, file_bytes: u64) -> Result<ArrowReaderMetadata, String> {
     let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
     let parsed = reader.try_parse_sized(bytes, file_bytes).and_then(|()| reader.finish());
     let metadata = parsed.map_err(|error| error.to_string())?;
-    let options = ArrowReaderOptions::new().with_schema(shape::schema());
+    let forms = Forms::of_file(metadata.file_metadata().schema_descr());
+    let forms = forms.ok_or("its columns are not those of a segment")?;
+    let options = ArrowReaderOptions::new().with_schema(forms.schema());
     ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(|error| error.to_string())
 }
 

@@ -20,11 +20,13 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::bloom_filter::Sbbf;
 
+use super::forms::unpack;
 use super::shape::{self, EXACT, IN_RUNS};
 use super::{Footer, GROUP_ROWS, Level, Segment};
 use crate::Error;
 use crate::cache::What;
 use crate::rows;
+use crate::rows::read::U64s;
 use crate::runs::{Place, Runs};
 
 /// Which columns of [`rows::schema`] to read.
@@ -218,6 +220,23 @@ impl Segment {
         }
     }
 
+    /// The offsets from the first index of the rows at these places of the file: the inverse of
+    /// [`Segment::rows_of`].
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not have such a row.
+    pub fn offsets_of(&self, places: &[u32]) -> Result<Vec<u32>, Error> {
+        let batch = self.take(&Columns::of(&[rows::INDEX]), places)?;
+        let index = U64s::of(&batch, rows::INDEX);
+        let offset = |row| {
+            let index = index.as_ref()?.get(row)?;
+            let offset = u32::try_from(index.checked_sub(self.about.indices.start)?).ok()?;
+            (offset < self.rows()).then_some(offset)
+        };
+        let offsets: Option<Vec<u32>> = (0..places.len()).map(offset).collect();
+        offsets.ok_or_else(|| self.damaged("an index is not one of its own".to_owned()))
+    }
+
     /// At which row of the file each index is, by its offset from the first; `None` where the file is in
     /// index order.
     ///
@@ -361,7 +380,10 @@ fn put_back(
         let found = IN_RUNS.iter().position(|name| name == field.name());
         match found.and_then(|place| runs.get_mut(place)) {
             Some(array) => arrays.push(Arc::clone(array)),
-            None => arrays.push(Arc::clone(batch.column(batch.schema().index_of(field.name())?))),
+            None => {
+                let stored = batch.column(batch.schema().index_of(field.name())?);
+                arrays.push(unpack(field.name(), stored)?);
+            }
         }
     }
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -5,9 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{
@@ -15,6 +13,7 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::ColumnPath;
 
+use super::forms::Forms;
 use super::{GROUP_ROWS, Level};
 use crate::rows;
 
@@ -47,25 +46,19 @@ const WITH_STATISTICS: [&str; 9] = [
     "service",
 ];
 
-/// Columns with about as many different texts as rows: lengths apart from texts.
-const VARIED: [&str; 14] = [
-    "attrs",
-    "changes",
-    "decision",
-    "ip_claimed",
-    "on_behalf_of",
-    "operation_id",
-    "original",
-    "reason",
-    "request_id",
-    "session_id",
-    "trace_id",
-    "targets.list.item.id",
-    "targets.list.item.name",
-    EXACT,
-];
+/// Columns with about as many different texts as rows: lengths apart from texts, and no long look for
+/// what they share, since random digits share nothing.
+const VARIED: [&str; 5] =
+    ["ip_claimed", "reason", "trace_id", "targets.list.item.id", "targets.list.item.name"];
 
-/// The Arrow schema of a segment file.
+/// Columns with as many different texts as rows, which begin alike: what a text shares with the one
+/// before it is not written.
+const ALIKE: [&str; 3] = ["operation_id", "request_id", "session_id"];
+
+/// Columns of texts that say much the same again and again: worth a longer look for it.
+const JSON: [&str; 7] = ["attrs", "changes", "decision", "on_behalf_of", "original", "rest", EXACT];
+
+/// The Arrow schema of a segment file whose columns are all in their plain form.
 pub(super) fn schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         let all = rows::schema();
@@ -76,21 +69,16 @@ pub(super) fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// The columns of a file out of a batch that has them all.
-pub(super) fn columns_of(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let schema = schema();
-    let places: Result<Vec<usize>, ArrowError> =
-        schema.fields().iter().map(|field| batch.schema().index_of(field.name())).collect();
-    batch.project(&places?)
+fn zstd(level: i32) -> Compression {
+    Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default())
 }
 
 /// How a file of `level` is written.
-pub(super) fn properties(level: Level) -> WriterProperties {
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default());
+pub(super) fn properties(level: Level, forms: Forms) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by("indelible".to_owned())
-        .set_compression(zstd)
+        .set_compression(zstd(3))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
@@ -103,22 +91,42 @@ pub(super) fn properties(level: Level) -> WriterProperties {
     for name in VARIED {
         builder = builder
             .set_column_dictionary_enabled(path(name), false)
+            .set_column_compression(path(name), zstd(1))
             .set_column_encoding(path(name), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    }
+    for name in JSON {
+        builder = builder
+            .set_column_dictionary_enabled(path(name), false)
+            .set_column_compression(path(name), zstd(9))
+            .set_column_encoding(path(name), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    }
+    for name in ALIKE {
+        builder = builder
+            .set_column_dictionary_enabled(path(name), false)
+            .set_column_compression(path(name), zstd(1))
+            .set_column_encoding(path(name), Encoding::DELTA_BYTE_ARRAY);
     }
     for name in [rows::INDEX, rows::OCCURRED_AT] {
         builder = builder
             .set_column_dictionary_enabled(path(name), false)
             .set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
     }
-    sorting(ids(builder), level).build()
+    sorting(ids(builder, forms), level).build()
 }
 
 /// Ids are mostly random: nothing makes them smaller, and a filter says where one cannot be.
-fn ids(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-    builder
-        .set_column_dictionary_enabled(path(rows::ID), false)
-        .set_column_encoding(path(rows::ID), Encoding::PLAIN)
-        .set_column_compression(path(rows::ID), Compression::UNCOMPRESSED)
+fn ids(builder: WriterPropertiesBuilder, forms: Forms) -> WriterPropertiesBuilder {
+    let random: &[&str] =
+        if forms.has_short_traces() { &[rows::ID, "trace_id"] } else { &[rows::ID] };
+    let plain = |builder: WriterPropertiesBuilder, name: &&str| {
+        builder
+            .set_column_dictionary_enabled(path(name), false)
+            .set_column_encoding(path(name), Encoding::PLAIN)
+            .set_column_compression(path(name), Compression::UNCOMPRESSED)
+    };
+    random
+        .iter()
+        .fold(builder, plain)
         .set_column_bloom_filter_enabled(path(rows::ID), true)
         .set_column_bloom_filter_fpp(path(rows::ID), BLOOM_CHANCE)
         .set_column_bloom_filter_max_ndv(path(rows::ID), GROUP_ROWS.try_into().unwrap_or(u64::MAX))

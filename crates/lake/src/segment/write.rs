@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use sha2::{Digest as _, Sha256};
 
 use super::footer::{Meta, key_values};
+use super::forms::Forms;
 use super::{About, GROUP_ROWS, Level, Print, ROWS_MAX, file_name, hash, shape};
 use crate::Error;
 use crate::names;
@@ -57,8 +58,13 @@ pub fn write(
     let meta = meta(&batch, order)?;
     let name = file_name(order.tenant, &meta.about.indices, order.level);
     let damaged = |what: String| Error::Segment { path: name.clone(), what };
-    let index = name_index(&batch).ok_or_else(|| damaged("columns are missing".to_owned()))?;
-    let print = encode(out, &batch, (meta.clone(), &index));
+    let missing = || damaged("columns are missing".to_owned());
+    let sorted = match order.level {
+        Level::L0 => None,
+        Level::L1 => Some(by_actor(&batch).ok_or_else(missing)?),
+    };
+    let index = name_index(&batch, sorted.as_deref()).ok_or_else(missing)?;
+    let print = encode(out, &batch, (meta.clone(), sorted.as_deref(), &index));
     let print = print.map_err(|error| damaged(error.to_string()))?;
     Ok((meta.about, print))
 }
@@ -124,8 +130,9 @@ fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
     Some(span)
 }
 
-/// The index of the names of actors and targets.
-fn name_index(batch: &RecordBatch) -> Option<Vec<u8>> {
+/// The index of the names of actors and targets: to offsets from the first index; of actors in a
+/// sorted file to rows, which are neighbours there.
+fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<Vec<u8>> {
     use arrow::array::AsArray as _;
     let actors = Texts::of(batch, "actor_id")?;
     let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
@@ -138,12 +145,17 @@ fn name_index(batch: &RecordBatch) -> Option<Vec<u8>> {
     for ((row, offset), (start, end)) in
         (0..batch.num_rows()).zip(0..).zip(ends.iter().zip(ends.iter().skip(1)))
     {
-        if let Some(actor) = actors.get(row) {
+        if let (Some(actor), None) = (actors.get(row), sorted) {
             names.add(names::actor(actor), offset);
         }
         for place in usize::try_from(*start).ok()?..usize::try_from(*end).ok()? {
             let (kind, id) = (kinds.get(place)?, ids.get(place)?);
             names.add(names::target(kind, id), offset);
+        }
+    }
+    for (row, place) in sorted.into_iter().flatten().zip(0..) {
+        if let Some(actor) = actors.get(usize::try_from(*row).ok()?) {
+            names.add(names::actor(actor), place);
         }
     }
     Some(names.finish())
@@ -152,18 +164,19 @@ fn name_index(batch: &RecordBatch) -> Option<Vec<u8>> {
 fn encode(
     out: &mut (dyn Write + Send),
     batch: &RecordBatch,
-    (mut meta, index): (Meta, &[u8]),
+    (mut meta, sorted, index): (Meta, Option<&[u32]>, &[u8]),
 ) -> Result<Print, ParquetError> {
     let sink = Sink::new(out);
+    let forms = Forms::of(batch);
     let options = ArrowWriterOptions::new()
-        .with_properties(shape::properties(meta.about.level))
+        .with_properties(shape::properties(meta.about.level, forms))
         .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(sink, shape::schema(), options)?;
-    let columns = shape::columns_of(batch)?;
-    match meta.about.level {
-        Level::L0 => writer.write(&columns)?,
-        Level::L1 => {
-            for group in by_actor(batch)?.chunks(GROUP_ROWS) {
+    let mut writer = ArrowWriter::try_new_with_options(sink, forms.schema(), options)?;
+    let columns = forms.pack(batch)?;
+    match sorted {
+        None => writer.write(&columns)?,
+        Some(sorted) => {
+            for group in sorted.chunks(GROUP_ROWS) {
                 writer.write(&take_record_batch(&columns, &UInt32Array::from(group.to_vec()))?)?;
             }
         }
@@ -183,14 +196,13 @@ fn encode(
 }
 
 /// The rows by actor, and by index within one.
-fn by_actor(batch: &RecordBatch) -> Result<Vec<u32>, ParquetError> {
-    let missing = || ParquetError::General("there is no actor_id".to_owned());
-    let actors = Texts::of(batch, "actor_id").ok_or_else(missing)?;
-    let count = u32::try_from(batch.num_rows()).map_err(|_| missing())?;
+fn by_actor(batch: &RecordBatch) -> Option<Vec<u32>> {
+    let actors = Texts::of(batch, "actor_id")?;
+    let count = u32::try_from(batch.num_rows()).ok()?;
     let mut rows: Vec<(Option<&str>, u32)> =
         (0..count).zip(0..).map(|(row, place)| (actors.get(place), row)).collect();
     rows.sort_unstable();
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    Some(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 /// Where bytes go, counted and hashed on their way.
