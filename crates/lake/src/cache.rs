@@ -20,6 +20,8 @@ pub enum What {
     Order,
     /// The bloom filters of its ids.
     Blooms,
+    /// Its rollup partial.
+    Rollup,
 }
 
 /// A segment's number, and what of it.
@@ -85,7 +87,7 @@ impl Cache {
 
     /// Drops all that is kept of a segment.
     pub fn forget(&self, segment: u64) {
-        for what in [What::Footer, What::Order, What::Blooms] {
+        for what in [What::Footer, What::Order, What::Blooms, What::Rollup] {
             self.kept().remove((segment, what));
         }
     }

@@ -12,6 +12,7 @@
 //! rule out.
 
 mod bounds; // conditions on the public frame
+mod by_hour; // counts of rows
 mod planted; // leaks for the negative controls
 
 use std::fmt;
@@ -37,8 +38,10 @@ use datafusion::physical_plan::{
 use futures::stream;
 use lake::scan::{Bounds, Scan, Wanted};
 
+use crate::sight::Sight;
 use crate::source::Source;
-use crate::tables::{Column, Table};
+use crate::tables::{self, Column, Table};
+use by_hour::Counts;
 
 /// Stored rows that are looked at together; what comes out is cut anew.
 const SCAN_ROWS: usize = 8_192;
@@ -216,7 +219,7 @@ impl ExecutionPlan for Barrier {
             return exec_err!("a scan has one partition");
         }
         let held = MemoryConsumer::new("scan").register(context.memory_pool());
-        let walk = Walk::new(self.clone(), held);
+        let walk = Walk::new(self.clone(), held)?;
         let batches = stream::unfold(walk, |mut walk| async {
             let next = walk.next().await.transpose()?;
             Some((next, walk))
@@ -237,14 +240,20 @@ struct Walk {
 /// Where the rows come from.
 enum Rows {
     Stored(Box<Scan>),
+    /// Rows of `events` that are still to be counted, through a barrier of their own.
+    Counting(Box<(Barrier, Scan, Counts)>),
+    Counted(Counts),
     #[cfg(test)]
     Copied(std::vec::IntoIter<RecordBatch>),
     End,
 }
 
 impl Walk {
-    fn new(barrier: Barrier, held: MemoryReservation) -> Self {
+    fn new(barrier: Barrier, held: MemoryReservation) -> Result<Self> {
         let rows = match barrier.source.as_ref() {
+            Source::Lake { rows, sight } if barrier.table.is_counted() => {
+                counting(&barrier.source, rows, sight)?
+            }
             Source::Lake { rows, .. } => {
                 Rows::Stored(Box::new(Scan::new(Arc::clone(rows), barrier.wanted())))
             }
@@ -252,7 +261,7 @@ impl Walk {
             Source::Copy(copy) => Rows::Copied(copy.batches(barrier.table.name).into_iter()),
         };
         let batches = BatchCoalescer::new(barrier.schema(), barrier.batch_rows);
-        Self { barrier, rows, batches, held }
+        Ok(Self { barrier, rows, batches, held })
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
@@ -261,17 +270,16 @@ impl Walk {
                 return Ok(Some(batch));
             }
             if matches!(self.rows, Rows::End) {
-                return Ok(None);
+                // What is left over is given last; then there is nothing more.
+                self.batches.finish_buffered_batch()?;
+                return Ok(self.batches.next_completed_batch());
             }
             // A step above may work long on one batch and ask for the next at once; only here does
             // the time limit, or the caller who left, get a word in.
             tokio::task::yield_now().await;
             match self.piece()? {
                 Some(piece) => self.batches.push_batch(piece)?,
-                None => {
-                    self.rows = Rows::End;
-                    self.batches.finish_buffered_batch()?;
-                }
+                None => self.rows = Rows::End,
             }
             if cfg!(planted = "leak_batches") {
                 self.batches.finish_buffered_batch()?;
@@ -282,15 +290,28 @@ impl Walk {
     fn piece(&mut self) -> Result<Option<RecordBatch>> {
         match &mut self.rows {
             Rows::Stored(scan) => {
-                let next = scan.next();
+                let next = scan.next().transpose().map_err(failed)?;
                 self.held.try_resize(scan.held_bytes())?;
-                match next {
-                    Some(Ok(piece)) => self.barrier.seen(piece).map(Some),
-                    Some(Err(error)) => {
-                        Err(DataFusionError::External(Box::new(unreadable(&error))))
-                    }
-                    None => Ok(None),
+                next.map(|piece| self.barrier.seen(piece)).transpose()
+            }
+            Rows::Counting(open) => {
+                let (events, scan, counts) = open.as_mut();
+                match scan.next().transpose().map_err(failed)? {
+                    Some(piece) => counts.add(&events.seen(piece)?)?,
+                    None => self.rows = Rows::Counted(std::mem::take(counts)),
                 }
+                let held = match &self.rows {
+                    Rows::Counting(open) => open.1.held_bytes() + open.2.bytes(),
+                    _ => 0,
+                };
+                self.held.try_resize(held)?;
+                Ok(Some(RecordBatch::new_empty(self.barrier.schema())))
+            }
+            Rows::Counted(counts) => {
+                let counts = std::mem::take(counts);
+                self.rows = Rows::End;
+                let schema = self.barrier.schema();
+                Ok(Some(counts.finish(&self.barrier.columns, &schema)?))
             }
             #[cfg(test)]
             Rows::Copied(batches) => {
@@ -301,9 +322,28 @@ impl Walk {
     }
 }
 
+/// Where the counts of `events_by_hour` come from.
+fn counting(source: &Arc<Source>, rows: &Arc<lake::View>, sight: &Sight) -> Result<Rows> {
+    if sight.is_everything()
+        && let Some(counts) = Counts::of_partials(rows).map_err(failed)?
+    {
+        return Ok(Rows::Counted(counts));
+    }
+    let events = tables::named("events");
+    let events = events.ok_or_else(|| DataFusionError::Internal("there are no events".into()))?;
+    let columns = events.columns.iter().filter(|column| by_hour::COUNTED.contains(&column.name));
+    let barrier = Barrier::new(events, columns.collect(), Arc::clone(source));
+    let scan = Scan::new(Arc::clone(rows), barrier.wanted());
+    Ok(Rows::Counting(Box::new((barrier, scan, Counts::default()))))
+}
+
 /// INVARIANT (I9): damage is the server's to tell its operator of, not the caller's to read.
 pub(crate) fn unreadable(error: &lake::Error) -> crate::Error {
     crate::Error::Failed { detail: format!("stored rows cannot be read: {error:?}") }
+}
+
+fn failed(error: lake::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(unreadable(&error)))
 }
 
 #[cfg(test)]

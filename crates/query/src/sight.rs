@@ -57,6 +57,11 @@ impl Sight {
         Ok(Self { tests, masks })
     }
 
+    /// Whether the view is the whole tenant with nothing masked.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.tests.is_empty() && self.masks.is_none()
+    }
+
     /// Whether every row is in view.
     pub(crate) fn is_every_row(&self) -> bool {
         self.tests.is_empty()

@@ -9,7 +9,7 @@ mod render; // stored columns to shown ones
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt8Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt8Type};
 use arrow::error::ArrowError;
 use event::system::SystemKind;
 use lake::rows::RecordKind;
@@ -57,6 +57,8 @@ enum Source {
     ActorRef,
     /// The kind of system record.
     Kind,
+    /// A count of rows, or what they were counted by.
+    Counted,
     /// A text among the attributes.
     Attribute(&'static str),
     /// A count among the attributes.
@@ -74,8 +76,9 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Every table.
-pub(crate) static TABLES: [Table; 4] = [
+pub(crate) static TABLES: [Table; 5] = [
     Table { name: "events", columns: EVENTS, shows: |kind| kind == RecordKind::Event },
+    Table { name: "events_by_hour", columns: BY_HOUR, shows: |kind| kind == RecordKind::Event },
     Table {
         name: "access_log",
         columns: ACCESS_LOG,
@@ -178,6 +181,15 @@ const EVENTS: &[Column] = &[
     column("original", Source::Stored("original"), "the untouched source record of an import"),
 ];
 
+/// The columns of `events_by_hour`.
+pub(crate) const BY_HOUR: &[Column] = &[
+    column("hour", Source::Counted, "the hour of occurred_at, in UTC"),
+    column("action", Source::Counted, "as in events"),
+    column("outcome", Source::Counted, "as in events"),
+    column("kind", Source::Counted, "as in events"),
+    column("n", Source::Counted, "how many events there are; ask with sum(n)"),
+];
+
 const DEAD_LETTERS: &[Column] = &[
     column("id", Source::Uuid("id"), "the record's id"),
     column("index", Source::Stored("index"), "position in the tenant's ledger, from 0"),
@@ -238,6 +250,11 @@ const SYSTEM_LOG: &[Column] = &[
 ];
 
 impl Table {
+    /// Whether it shows counts of rows instead of rows.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.columns.iter().all(|column| matches!(column.source, Source::Counted))
+    }
+
     /// The Arrow schema of all columns.
     pub(crate) fn schema(&self) -> SchemaRef {
         let columns: Vec<&'static Column> = self.columns.iter().collect();
@@ -312,6 +329,7 @@ impl Column {
             Source::FirstTarget(_) => vec![lake::rows::TARGETS],
             Source::ActorRef => vec!["actor_id", "actor_kind"],
             Source::Kind => vec![lake::rows::RECORD],
+            Source::Counted => Vec::new(),
             Source::Attribute(_) | Source::Count(_) => vec!["attrs"],
         }
     }
@@ -320,6 +338,15 @@ impl Column {
     pub(crate) fn is_bound(&self) -> bool {
         use lake::rows::{INDEX, RECEIVED_AT};
         matches!(self.source, Source::Stored(INDEX | RECEIVED_AT) | Source::Occurred)
+    }
+
+    fn counted(&self) -> Field {
+        let hour = DataType::Timestamp(TimeUnit::Nanosecond, Some(lake::rows::UTC.into()));
+        match self.name {
+            "hour" => Field::new(self.name, hour, false),
+            "n" => Field::new(self.name, DataType::UInt64, false),
+            _ => Field::new(self.name, DataType::Utf8, true),
+        }
     }
 
     /// Name, type and whether it can be null.
@@ -331,6 +358,7 @@ impl Column {
                 Some(field) => field.with_name(self.name),
                 None => Field::new(self.name, DataType::Null, true),
             },
+            Source::Counted => self.counted(),
             Source::Occurred => {
                 let time = of(lake::rows::RECEIVED_AT).map(|field| field.data_type().clone());
                 Field::new(self.name, time.unwrap_or(DataType::Null), false)

@@ -22,9 +22,10 @@ use parquet::bloom_filter::Sbbf;
 
 use super::forms::unpack;
 use super::shape::{self, EXACT, IN_RUNS};
-use super::{Footer, GROUP_ROWS, Level, Segment};
+use super::{Footer, GROUP_ROWS, Level, Segment, footer};
 use crate::Error;
 use crate::cache::What;
+use crate::rollup::Rollup;
 use crate::rows;
 use crate::rows::read::U64s;
 use crate::runs::{Place, Runs};
@@ -247,6 +248,23 @@ impl Segment {
             Level::L0 => Ok(None),
             Level::L1 => self.places().map(Some),
         }
+    }
+
+    /// How many rows it has by hour, action, outcome and kind; `None` if there are too many of these
+    /// to be counted.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the partial is damaged.
+    pub fn rollup(&self) -> Result<Arc<Option<Rollup>>, Error> {
+        /// About the memory of one count.
+        const CELL_BYTES: usize = 160;
+        self.cache.get((self.number, What::Rollup), || {
+            let footer = self.footer()?;
+            let bytes = footer::rollup(footer.metadata().metadata());
+            let partial = Rollup::decode(&bytes.map_err(|what| self.damaged(what))?)?;
+            let cells = partial.as_ref().map_or(0, |partial| partial.cells().count());
+            Ok((partial, cells * CELL_BYTES))
+        })
     }
 
     fn places(&self) -> Result<Arc<ByIndex>, Error> {

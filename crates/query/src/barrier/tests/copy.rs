@@ -37,10 +37,12 @@ impl Copied {
         };
         let mut copied =
             Self { tables: BTreeMap::new(), coverage, sight: Sight::of(&whole()).unwrap() };
-        for name in tables::names() {
+        let rows = tables::TABLES.iter().filter(|table| !table.is_counted());
+        for name in rows.map(|table| table.name) {
             let all = everything(world, name).await;
             copied.tables.insert(name, masked(name, &scoped(&all, &world.in_scope), &world.masks));
         }
+        copied.tables.insert("events_by_hour", by_hour(&copied.tables["events"]));
         copied
     }
 
@@ -66,6 +68,9 @@ impl Barrier {
         &self,
         shown: &RecordBatch,
     ) -> datafusion::common::Result<RecordBatch> {
+        if self.table.is_counted() {
+            return Ok(self.picked(shown)?);
+        }
         let (index, (from, to)) = (&self.bounds.index, self.bounds.received_at);
         let indices = shown.column_by_name("index").unwrap().as_primitive::<UInt64Type>();
         let times = |name| {
@@ -81,12 +86,43 @@ impl Barrier {
         };
         let inside: BooleanArray = (0..shown.num_rows()).map(|row| Some(inside(row))).collect();
         let kept = filter_record_batch(shown, &inside)?;
-        let columns =
-            self.columns.iter().map(|one| Arc::clone(kept.column_by_name(one.name).unwrap()));
-        let options = RecordBatchOptions::new().with_row_count(Some(kept.num_rows()));
-        let schema = Arc::clone(self.properties.eq_properties.schema());
-        Ok(RecordBatch::try_new_with_options(schema, columns.collect(), &options)?)
+        Ok(self.picked(&kept)?)
     }
+
+    fn picked(&self, rows: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let named = |name| Arc::clone(rows.column_by_name(name).unwrap());
+        let columns = self.columns.iter().map(|one| named(one.name)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let schema = Arc::clone(self.properties.eq_properties.schema());
+        RecordBatch::try_new_with_options(schema, columns, &options)
+    }
+}
+
+/// Counts over the rows of `events` that are seen, row by row.
+fn by_hour(events: &RecordBatch) -> RecordBatch {
+    let text = |name, row| {
+        let texts = events.column_by_name(name).unwrap().as_string::<i32>();
+        texts.is_valid(row).then(|| texts.value(row).to_owned())
+    };
+    let times = events.column_by_name("occurred_at").unwrap();
+    let times = times.as_primitive::<TimestampNanosecondType>();
+    let mut counts = BTreeMap::<_, u64>::new();
+    for row in 0..events.num_rows() {
+        let hour = times.value(row) / 3_600_000_000_000 * 3_600_000_000_000;
+        let key = (hour, text("action", row), text("outcome", row), text("kind", row));
+        *counts.entry(key).or_default() += 1;
+    }
+    let hours = counts.keys().map(|key| key.0).collect::<Vec<_>>();
+    let hours = arrow::array::TimestampNanosecondArray::from(hours).with_timezone("+00:00");
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(hours),
+        Arc::new(counts.keys().map(|key| key.1.clone()).collect::<StringArray>()),
+        Arc::new(counts.keys().map(|key| key.2.clone()).collect::<StringArray>()),
+        Arc::new(counts.keys().map(|key| key.3.clone()).collect::<StringArray>()),
+        Arc::new(counts.values().copied().collect::<arrow::array::UInt64Array>()),
+    ];
+    let schema = tables::named("events_by_hour").unwrap().schema();
+    RecordBatch::try_new(schema, columns).unwrap()
 }
 
 /// All rows of a table, for a caller who sees the whole tenant.

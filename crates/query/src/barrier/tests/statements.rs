@@ -326,7 +326,10 @@ impl Statements<'_> {
             2 => " WHERE CAST(producer AS BIGINT) > 1",
             _ => "",
         };
-        match self.draw.below(4) {
+        match self.draw.below(7) {
+            4 => "SELECT hour, action, sum(n) AS n FROM events_by_hour GROUP BY hour, action".into(),
+            5 => "SELECT * FROM events_by_hour WHERE outcome <> 'success' ORDER BY n DESC".into(),
+            6 => "SELECT sum(n) AS n, count(*) AS rows, min(kind) AS k FROM events_by_hour".into(),
             0 => format!("SELECT * FROM dead_letters{condition}{tail}"),
             1 => format!("SELECT kind, count(*) AS n FROM system_log{condition} GROUP BY kind"),
             2 => format!("SELECT count(*) AS n FROM dead_letters{condition}"),
