@@ -138,15 +138,31 @@ impl<'k> Records<'k> {
             let finding = Finding::new(Weight::Failed, what).in_file(file);
             self.findings.push(finding.of(tenant.as_str(), 0, u64::from(section.count)));
         }
+        self.unlock(section.tenant, section.file);
+    }
+
+    /// Takes a tenant's wrapped keys as `control.db` has them, if none came with its records: a quiet tenant's log files are
+    /// trimmed, and its keys with them.
+    pub(crate) fn standing(&mut self, tenant: &TenantId, kek: &[u8], ledger: &[u8]) {
+        let opened = self.tenants.entry(tenant.clone()).or_default();
+        if opened.kek.is_none() && opened.ledger.is_none() {
+            (opened.kek, opened.ledger) = (Some(kek.to_vec()), Some(ledger.to_vec()));
+            self.unlock(tenant, "control.db");
+        }
+    }
+
+    /// Opens a tenant's ledger key once both wrapped keys are known, which `file` had.
+    fn unlock(&mut self, tenant: &TenantId, file: &str) {
+        let opened = self.tenants.entry(tenant.clone()).or_default();
         let (Some(keyring), Some(store)) = (self.keyring, &self.store) else { return };
         let (None, Some(kek), Some(ledger)) = (&opened.sealer, &opened.kek, &opened.ledger) else {
             return;
         };
-        match keyring.root().open_tenant(store, section.tenant, kek, ledger) {
+        match keyring.root().open_tenant(store, tenant, kek, ledger) {
             Ok(keys) => opened.sealer = Some(Sealer::new(&LedgerKey(*keys.ledger_key()))),
             Err(error) => {
-                let what = format!("tenant `{}`: {error} (in `{}`)", section.tenant, section.file);
-                self.findings.push(Finding::new(Weight::Failed, what).in_file(section.file));
+                let what = format!("tenant `{tenant}`: {error} (in `{file}`)");
+                self.findings.push(Finding::new(Weight::Failed, what).in_file(file));
             }
         }
     }

@@ -65,6 +65,9 @@ pub(crate) fn check(asked: &Asked<'_>, progress: &mut dyn FnMut(u64)) -> Result<
         .map(|(store, _)| store.to_string())
         .or(store.map(|s| s.to_string()));
     report.files = inspection.files;
+    for row in content.iter().flat_map(|content| &content.tenants) {
+        records.standing(&row.name, &row.wrapped_kek, &row.wrapped_ledger_key);
+    }
     segments::check(data_dir, &inspection.reader, (&mut records, progress), &mut report);
     report.opened = records.opened;
     report.findings.append(&mut records.findings);
