@@ -547,7 +547,21 @@ impl Statements<'_> {
             24 => format!("{} < {}", self.number(depth), self.fraction(depth)),
             25 => format!("{text} <> {}", self.text(depth)),
             26 => format!("{text} IS DISTINCT FROM {literal}"),
+            27 => self.judged(),
             _ => format!("{} >= {}", self.number(depth), self.draw.below(9)),
+        }
+    }
+
+    /// A test that a search is shown with.
+    fn judged(&mut self) -> String {
+        let (own, n) = (self.alias, self.draw.below(6));
+        match self.draw.below(6) {
+            0 => format!("has_target_like({own}targets, 't', '%{n}')"),
+            1 => format!("target_like({own}targets, 'lower_id', '%{n}%')"),
+            2 => format!("ip_in({own}ip_claimed, '10.0.0.0/{}')", 24 + n),
+            3 => format!("json_is({own}attrs, '/n', '>={n}')"),
+            4 => format!("change_at({own}changes, 'p*')"),
+            _ => format!("change_is({own}changes, 'old', '/p{n}', '>=0')"),
         }
     }
 }
