@@ -21,6 +21,7 @@ use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::http::{Cursors, Tails};
 use crate::intake::{Intake, Travelling};
 use crate::keyring::{self, Keyring};
 use crate::metrics::Metrics;
@@ -44,6 +45,8 @@ pub(crate) struct App {
     pub(crate) archivist: Archivist,
     pub(crate) accounts: Accounts,
     pub(crate) reads: Reads,
+    pub(crate) cursors: Cursors,
+    pub(crate) tails: Tails,
     pub(crate) metrics: Metrics,
     pub(crate) queries: Queries,
     /// Whether the last request that needed room for rows found none.

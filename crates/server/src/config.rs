@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) query_timeout_ms: u64,
     /// Memory of one statement.
     pub(crate) query_memory_bytes_max: u64,
+    /// How long a tail waits for a client that takes nothing.
+    pub(crate) tail_slow_ms: u64,
 }
 
 impl Default for Config {
@@ -96,6 +98,7 @@ impl Default for Config {
             query_bytes_max: 256 << 20,
             query_timeout_ms: 30_000,
             query_memory_bytes_max: 64 << 20,
+            tail_slow_ms: 10_000,
         }
     }
 }
@@ -191,6 +194,10 @@ const SETTINGS: &[Setting] = &[
     Setting {
         path: "query.memory_bytes_max",
         set: |c, v| number(v, 1 << 20, 1 << 40).map(|value| c.query_memory_bytes_max = value),
+    },
+    Setting {
+        path: "query.tail_slow_ms",
+        set: |c, v| number(v, 1, 3_600_000).map(|value| c.tail_slow_ms = value),
     },
 ];
 

@@ -36,7 +36,7 @@ use crate::budget::Budget;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, Gate};
+use crate::http::{self, Cursors, Gate, Tails};
 use crate::intake::{self, LedgerThread};
 use crate::manifest::{self, Manifest};
 use crate::metrics::Metrics;
@@ -187,6 +187,8 @@ fn start(
         archivist,
         accounts: Accounts::default(),
         reads: Reads::default(),
+        cursors: Cursors::draw(),
+        tails: Tails::new(),
         metrics: Metrics::new(),
         is_hot_full: AtomicBool::new(false),
     });

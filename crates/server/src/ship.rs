@@ -79,6 +79,18 @@ impl Shipped {
         let waited = tokio::time::timeout(READ_YOUR_WRITES, covered).await;
         waited.unwrap_or_else(|_| self.hot.view(tenant))
     }
+
+    /// A tenant's rows once there is one at `index`, however long that takes.
+    pub(crate) async fn beyond(&self, tenant: &TenantId, index: u64) -> Arc<lake::View> {
+        loop {
+            let arrived = self.arrived.notified();
+            let view = self.hot.view(tenant);
+            if view.to() > index {
+                return view;
+            }
+            arrived.await;
+        }
+    }
 }
 
 /// Starts the ship thread over `hot`. It ends when every [`Shipper`] is gone.

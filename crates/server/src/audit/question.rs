@@ -12,6 +12,14 @@ use std::str::CharIndices;
 pub(crate) enum Surface {
     /// `POST /v1/query`.
     Query,
+    /// `POST /v1/search`.
+    Search,
+    /// `POST /v1/search/histogram`.
+    Histogram,
+    /// `POST /v1/search/suggest`.
+    Suggest,
+    /// `POST /v1/tail`.
+    Tail,
     /// `GET /v1/events/{id}`.
     Event,
     /// `GET /v1/events/{id}/proof`.
@@ -29,6 +37,10 @@ impl Surface {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Surface::Query => "query",
+            Surface::Search => "search",
+            Surface::Histogram => "histogram",
+            Surface::Suggest => "suggest",
+            Surface::Tail => "tail",
             Surface::Event => "event",
             Surface::Proof => "proof",
             Surface::Receipt => "receipt",

@@ -5,6 +5,7 @@
 
 mod completions;
 mod connect;
+mod events;
 mod examples;
 pub(crate) mod exit;
 mod import;
@@ -13,11 +14,13 @@ pub(crate) mod print;
 mod proof;
 mod receipt;
 mod repair;
+mod search;
 mod segment;
 mod send;
 mod serve;
 mod show;
 mod sql;
+mod tail;
 mod tenant;
 mod text;
 mod verify;
@@ -51,6 +54,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Send(args) => send::run(&args),
         Command::Import(args) => import::run(args),
         Command::Show(args) => show::run(&args),
+        Command::Search(args) => search::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Proof(args) => proof::run(args),
         Command::Receipt(args) => receipt::run(args),
@@ -96,6 +101,10 @@ enum Command {
     Import(import::Args),
     /// Show one event by id
     Show(show::Args),
+    /// Search for events, newest first
+    Search(search::Args),
+    /// Follow events as they come
+    Tail(tail::Args),
     /// Ask a question in SQL
     Sql(sql::Args),
     /// Inclusion proofs, for others to check

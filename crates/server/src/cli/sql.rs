@@ -142,7 +142,7 @@ fn unix_lines(csv: &[u8]) -> Vec<u8> {
 }
 
 /// What an answer rests on, for a person.
-fn sentence(coverage: wire::Coverage) -> String {
+pub(super) fn sentence(coverage: wire::Coverage) -> String {
     let wire::Coverage { from_index, to_index, as_of, complete } = coverage;
     let whole = if complete { "" } else { ", not all of them" };
     format!("coverage: records {from_index} to {to_index} of {as_of}{whole}")

@@ -102,7 +102,7 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>], cell_chars_max: usize
 }
 
 /// The first characters of `text`, with a mark where it was cut.
-fn shortened(text: &str, chars_max: usize) -> String {
+pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((cut, _)) => format!("{}\u{2026}", text.get(..cut).unwrap_or_default()),
         None => text.to_owned(),

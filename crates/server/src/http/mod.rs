@@ -18,11 +18,15 @@ mod listen; // connections
 mod problem; // refusals
 mod proofs; // events, receipts, proofs, tiles
 mod query; // SQL
+mod search; // the search language
 mod segments; // what is archived
 mod streams; // numbers and gaps
+mod tail; // events as they come
 
 pub(crate) use gate::Gate;
 pub(crate) use listen::{Limits, ListenError, bind, loopback, serve};
+pub(crate) use search::Cursors;
+pub(crate) use tail::Tails;
 
 use std::sync::Arc;
 
@@ -68,6 +72,12 @@ const ENDPOINTS: &[(&str, &str, Need)] = &[
     ("GET", "/v1/events/{id}/proof", Need::Sent),
     ("GET", "/v1/receipts/{id}", Need::Sent),
     ("POST", "/v1/query", Need::Read),
+    ("POST", "/v1/search", Need::Read),
+    ("POST", "/v1/search/histogram", Need::Read),
+    ("POST", "/v1/search/suggest", Need::Read),
+    ("POST", "/v1/search/parse", Need::Read),
+    ("POST", "/v1/tail", Need::Read),
+    ("GET", "/v1/tail/{ticket}", Need::Nothing),
     ("GET", "/v1/segments", Need::Read),
     ("POST", "/v1/segments/flush", Need::Write),
     ("GET", "/v1/producers", Need::Read),
@@ -129,6 +139,12 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
         .route("/v1/events/{id}/proof", get(proofs::proof))
         .route("/v1/receipts/{id}", get(proofs::receipt))
         .route("/v1/query", post(query::post))
+        .route("/v1/search", post(search::post))
+        .route("/v1/search/histogram", post(search::histogram))
+        .route("/v1/search/suggest", post(search::suggest))
+        .route("/v1/search/parse", post(search::parse))
+        .route("/v1/tail", post(tail::post))
+        .route("/v1/tail/{ticket}", get(tail::stream))
         .route("/v1/segments", get(segments::list))
         .route("/v1/segments/flush", post(segments::flush))
         .route("/v1/producers", get(streams::producers))

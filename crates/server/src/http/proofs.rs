@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use event::canonical::{self, tag};
 use event::code::Code;
 use event::commitment::{SaltBlock, Seed};
-use event::ids::{EventId, ProducerId};
+use event::ids::{EventId, ProducerId, Timestamp};
 use event::receipt::{Disclosure, Receipt, show};
 use event::record::Record;
 use indelible_client::wire;
@@ -52,7 +52,11 @@ pub(super) async fn event(
         let tenant = tenant_of(&app, &caller)?;
         let found = find(&app, &caller, &tenant, &id).await?;
         let record = Record::decode(&found.stored.payload).map_err(Problem::internal)?;
-        let text = event_json(&record, &found)?;
+        let text = event_json(
+            &record,
+            (found.stored.index.0, found.stored.entry.received_at),
+            &found.also,
+        )?;
         Ok(json(200, text))
     })
     .await
@@ -269,7 +273,11 @@ fn may_see(caller: &Caller, stored: &Stored) -> Result<bool, Problem> {
 
 /// The event's claims with index, time of receipt and stamps beside them. Claims are written as they are stored: no value
 /// goes through a reader that could change a number.
-fn event_json(record: &Record<'_>, found: &Found) -> Result<String, Problem> {
+pub(super) fn event_json(
+    record: &Record<'_>,
+    (index, received_at): (u64, Timestamp),
+    also: &[u64],
+) -> Result<String, Problem> {
     let event = record.event().map_err(Problem::internal)?;
     let stamps = record.stamps().map_err(Problem::internal)?;
     let claims = String::from_utf8(canonical::event_bytes(&event)).map_err(Problem::internal)?;
@@ -281,14 +289,13 @@ fn event_json(record: &Record<'_>, found: &Found) -> Result<String, Problem> {
         String::from_utf8(bytes.to_vec()).map_err(Problem::internal)
     };
     let mut text = String::with_capacity(claims.len() + 512);
-    let (index, received_at) = (found.stored.index, found.stored.entry.received_at);
     let written = write!(text, "{{\"index\":{index},\"received_at\":\"{received_at}\"");
     written.map_err(Problem::internal)?;
     if let (None, Some(id)) = (event.id, stamps.event_id(&event)) {
         write!(text, ",\"id\":\"{id}\"").map_err(Problem::internal)?;
     }
     let (observed, stamp) = (part(tag::OBSERVED)?, part(tag::STAMP)?);
-    let also = serde_json::to_string(&found.also).map_err(Problem::internal)?;
+    let also = serde_json::to_string(also).map_err(Problem::internal)?;
     write!(text, ",{claims},\"observed\":{observed},\"stamps\":{stamp},\"also\":{also}}}")
         .map_err(Problem::internal)?;
     Ok(text)

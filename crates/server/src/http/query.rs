@@ -15,6 +15,7 @@ use event::code::Code;
 use indelible_client::wire::{COVERAGE_HEADER, Coverage};
 use query::{Answer, Format, Limits, Parameter, Question};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::problem::Problem;
@@ -63,9 +64,7 @@ pub(super) async fn post(
     let parameters = parameters?;
     let question = recordable(audit::Asked::sql(&asked.sql, &asked.params))?;
     let question = question.purpose(governed::purpose(&headers)?);
-    let busy = || Problem::new(Code::Busy, "as many statements run as may at once");
-    let slot = tokio::time::timeout(TURN, Arc::clone(&app.queries.slots).acquire_owned()).await;
-    let slot = slot.map_err(|_| busy())?.map_err(|_| busy())?;
+    let slot = slot(&app).await?;
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let (view, limits, sql) = (caller.view.clone(), limits(&app), asked.sql);
     app.metrics.query();
@@ -112,8 +111,15 @@ fn recordable(question: audit::Asked) -> Result<audit::Asked, Problem> {
     Err(Problem::new(Code::QueryLimit, detail))
 }
 
+/// A place among the statements that run at once.
+pub(super) async fn slot(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    let busy = || Problem::new(Code::Busy, "as many statements run as may at once");
+    let slot = tokio::time::timeout(TURN, Arc::clone(&app.queries.slots).acquire_owned()).await;
+    slot.map_err(|_| busy())?.map_err(|_| busy())
+}
+
 /// What one statement may use.
-fn limits(app: &App) -> Limits {
+pub(super) fn limits(app: &App) -> Limits {
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     Limits {
         rows_max: count(app.config.query_rows_max),
@@ -126,10 +132,10 @@ fn limits(app: &App) -> Limits {
 }
 
 /// A task that ends when nobody waits for it any more.
-struct Abort<T>(JoinHandle<T>);
+pub(super) struct Abort<T>(pub(super) JoinHandle<T>);
 
 impl<T> Abort<T> {
-    async fn wait(mut self) -> Result<T, tokio::task::JoinError> {
+    pub(super) async fn wait(mut self) -> Result<T, tokio::task::JoinError> {
         (&mut self.0).await
     }
 }
@@ -250,7 +256,7 @@ fn respond(form: Form, bytes: Vec<u8>, coverage: Coverage) -> Response {
     response
 }
 
-fn problem(error: &query::Error) -> Problem {
+pub(super) fn problem(error: &query::Error) -> Problem {
     if let query::Error::Failed { detail } = error {
         tracing::error!(reason = %detail, "the query engine failed");
     }

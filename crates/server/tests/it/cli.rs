@@ -12,6 +12,8 @@ fn help_lists_every_command_and_goes_to_stdout() {
         "send",
         "import",
         "show",
+        "search",
+        "tail",
         "sql",
         "proof",
         "receipt",

@@ -308,6 +308,11 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("GET", "/v1/events/{id}/proof", "/v1/events/01890000-0000-7000-8000-000000000001/proof", ""),
     ("GET", "/v1/receipts/{id}", "/v1/receipts/01890000-0000-7000-8000-000000000001", ""),
     ("POST", "/v1/query", "/v1/query", r#"{"sql":"select 1"}"#),
+    ("POST", "/v1/search", "/v1/search", "{}"),
+    ("POST", "/v1/search/histogram", "/v1/search/histogram", "{}"),
+    ("POST", "/v1/search/suggest", "/v1/search/suggest", "{}"),
+    ("POST", "/v1/search/parse", "/v1/search/parse", "{}"),
+    ("POST", "/v1/tail", "/v1/tail", "{}"),
     ("GET", "/v1/segments", "/v1/segments", ""),
     ("POST", "/v1/segments/flush", "/v1/segments/flush", "{}"),
     ("GET", "/v1/producers", "/v1/producers", ""),
@@ -345,6 +350,10 @@ const PUBLIC: &[(&str, &str)] = &[
     ("/readyz", "probes have no credential"),
     ("/metrics", "figures name no tenant and no producer"),
     ("/version", "says what the binary is"),
+    (
+        "/v1/tail/{ticket}",
+        "the path itself is the right to read: drawn for one key, good once, for a minute",
+    ),
 ];
 
 #[test]
@@ -381,6 +390,31 @@ fn key(
     reply.json()["token"].as_str().expect("a token").to_owned()
 }
 
+/// The scopes of which any one is enough for an endpoint.
+fn enough(method: &str, route: &str) -> &'static [&'static str] {
+    match route {
+        "/v1/events"
+        | "/v1/streams/{producer}/{instance}/lost"
+        | "/v1/import-key"
+        | "/v1/import/known"
+        | "/v1/segments/flush" => &["write"],
+        "/v1/events/{id}"
+        | "/v1/query"
+        | "/v1/search"
+        | "/v1/search/histogram"
+        | "/v1/search/suggest"
+        | "/v1/search/parse"
+        | "/v1/tail"
+        | "/v1/producers"
+        | "/v1/segments" => &["read"],
+        // New tenants are the `system` administrator's alone.
+        "/v1/tenants" if method == "POST" => &[],
+        "/v1/tenants" | "/v1/keys" | "/v1/keys/{lookup}" => &["admin"],
+        "/t/{tenant}/checkpoint" | "/t/{tenant}/tile/{*path}" => &["write", "read", "log:read"],
+        _ => &["write", "read"],
+    }
+}
+
 #[test]
 fn nobody_is_let_in_without_the_right_key() {
     let store = Store::new();
@@ -410,19 +444,7 @@ fn nobody_is_let_in_without_the_right_key() {
             401,
             "{named} with a wrong token"
         );
-        let enough: &[&str] = match *route {
-            "/v1/events"
-            | "/v1/streams/{producer}/{instance}/lost"
-            | "/v1/import-key"
-            | "/v1/import/known"
-            | "/v1/segments/flush" => &["write"],
-            "/v1/events/{id}" | "/v1/query" | "/v1/producers" | "/v1/segments" => &["read"],
-            // New tenants are the `system` administrator's alone.
-            "/v1/tenants" if *method == "POST" => &[],
-            "/v1/tenants" | "/v1/keys" | "/v1/keys/{lookup}" => &["admin"],
-            "/t/{tenant}/checkpoint" | "/t/{tenant}/tile/{*path}" => &["write", "read", "log:read"],
-            _ => &["write", "read"],
-        };
+        let enough = enough(method, route);
         for (scope, token) in &scoped {
             let status = send(method, path, body, Some(token));
             if enough.contains(scope) {

@@ -12,7 +12,9 @@ mod crash;
 mod hostile;
 mod http;
 mod import;
+mod search;
 mod serve;
+mod tail;
 mod verify;
 
 // The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.
