@@ -60,10 +60,16 @@ fn names_of() -> (TenantId, ProducerId) {
     (TenantId::parse("default").unwrap(), ProducerId::parse("bench").unwrap())
 }
 
+/// Says something to whoever runs this by hand.
+fn line(text: &str) {
+    let mut out = std::io::stderr().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).unwrap();
+}
+
 /// Says what `rows` of something took.
 fn say(what: &str, rows: usize, since: Instant) {
     let each = since.elapsed().as_secs_f64() * 1e9 / f64::from(u32::try_from(rows).unwrap());
-    writeln!(std::io::stderr(), "{what}: {each:.0} ns a row").unwrap();
+    line(&format!("{what}: {each:.0} ns a row"));
 }
 
 #[test]
@@ -73,7 +79,7 @@ fn measure_a_segment() {
     let (tenant, _) = names_of();
     let memory: usize = batch.get_array_memory_size() / count;
     let record: usize = records.iter().map(Vec::len).sum::<usize>() / count;
-    writeln!(std::io::stderr(), "arrow {memory} B, record {record} B a row").unwrap();
+    line(&format!("arrow {memory} B, record {record} B a row"));
     measure_rebuild(&tenant, &batch, &records);
     for level in [Level::L0, Level::L1] {
         let none = BTreeMap::new();
@@ -125,13 +131,11 @@ fn look(segment: &Segment, (batch, records): (&RecordBatch, &[Vec<u8>]), bytes: 
     let each = |bytes: usize| {
         f64::from(u32::try_from(bytes).unwrap()) / f64::from(u32::try_from(count).unwrap())
     };
-    writeln!(
-        std::io::stderr(),
+    line(&format!(
         "  {:.2} B a row, footer {:.2}",
         each(bytes),
         each(usize::try_from(segment.print().footer_bytes).unwrap())
-    )
-    .unwrap();
+    ));
     let mut sizes: BTreeMap<String, i64> = BTreeMap::new();
     for group in footer.metadata().metadata().row_groups() {
         for column in group.columns() {
@@ -143,16 +147,10 @@ fn look(segment: &Segment, (batch, records): (&RecordBatch, &[Vec<u8>]), bytes: 
     for (name, size) in
         sizes.iter().filter(|(_, size)| usize::try_from(**size).unwrap() * 20 > count)
     {
-        writeln!(std::io::stderr(), "    {name} {:.2}", each(usize::try_from(*size).unwrap()))
-            .unwrap();
+        line(&format!("    {name} {:.2}", each(usize::try_from(*size).unwrap())));
     }
     let all: i64 = sizes.values().sum();
-    writeln!(
-        std::io::stderr(),
-        "    columns and blooms {:.2}",
-        each(usize::try_from(all).unwrap())
-    )
-    .unwrap();
+    line(&format!("    columns and blooms {:.2}", each(usize::try_from(all).unwrap())));
     let started = Instant::now();
     let mut truth = |index: u64, out: &mut Vec<u8>| {
         out.extend_from_slice(&records[usize::try_from(index).unwrap()]);
