@@ -82,9 +82,10 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
     hand_out(&server, &url)?;
     server.store.lock.name_address(&url).map_err(|error| failures::file("lock", &error))?;
     gate.open(Arc::clone(&server.app));
-    greet(&server, &url)?;
+    // Whoever reads `ready` may send a signal at once: it must find its handler.
     let mut signals =
         runtime.block_on(async { Signals::new() }).map_err(|error| failures::io(&error))?;
+    greet(&server, &url)?;
     let fault = runtime.block_on(signals.wait(server.fault.clone()));
     tracing::info!(reason = ?fault, "stopping");
     gate.stop();

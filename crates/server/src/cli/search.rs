@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     query: String,
     /// How many events at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     #[command(flatten)]
     form: Form,
@@ -69,10 +69,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut printer = Printer { form: args.form, printed: 0 };
     let mut question = wire::SearchQuestion { q: args.query.clone(), ..Default::default() };
     let mut coverage: Option<wire::Coverage> = None;
-    printer.head()?;
+    let mut is_first = true;
     while printer.printed < limit {
         question.limit = Some(PAGE.min(limit - printer.printed));
         let page = client.search(&question)?;
+        if std::mem::take(&mut is_first) {
+            // A search that is refused prints nothing.
+            printer.head()?;
+        }
         printer.lines(&page.events)?;
         coverage = joined(coverage, page.coverage);
         question.cursor = page.cursor;

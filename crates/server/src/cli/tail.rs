@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     since: Option<u64>,
     /// End after so many events
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// One event a line, as it was served
     #[arg(long, visible_alias = "json")]
