@@ -290,13 +290,13 @@ impl Walk {
     fn piece(&mut self) -> Result<Option<RecordBatch>> {
         match &mut self.rows {
             Rows::Stored(scan) => {
-                let next = scan.next().transpose().map_err(failed)?;
+                let next = scan.next().transpose().map_err(|error| failed(&error))?;
                 self.held.try_resize(scan.held_bytes())?;
                 next.map(|piece| self.barrier.seen(piece)).transpose()
             }
             Rows::Counting(open) => {
                 let (events, scan, counts) = open.as_mut();
-                match scan.next().transpose().map_err(failed)? {
+                match scan.next().transpose().map_err(|error| failed(&error))? {
                     Some(piece) => counts.add(&events.seen(piece)?)?,
                     None => self.rows = Rows::Counted(std::mem::take(counts)),
                 }
@@ -325,7 +325,7 @@ impl Walk {
 /// Where the counts of `events_by_hour` come from.
 fn counting(source: &Arc<Source>, rows: &Arc<lake::View>, sight: &Sight) -> Result<Rows> {
     if sight.is_everything()
-        && let Some(counts) = Counts::of_partials(rows).map_err(failed)?
+        && let Some(counts) = Counts::of_partials(rows).map_err(|error| failed(&error))?
     {
         return Ok(Rows::Counted(counts));
     }
@@ -342,8 +342,8 @@ pub(crate) fn unreadable(error: &lake::Error) -> crate::Error {
     crate::Error::Failed { detail: format!("stored rows cannot be read: {error:?}") }
 }
 
-fn failed(error: lake::Error) -> DataFusionError {
-    DataFusionError::External(Box::new(unreadable(&error)))
+fn failed(error: &lake::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(unreadable(error)))
 }
 
 #[cfg(test)]

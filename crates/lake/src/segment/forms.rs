@@ -4,7 +4,7 @@
 //! microseconds for times that are whole ones. Promises: a form is taken only if every value comes
 //! back as the same text; the file's own schema says which was. Everything else is stored as it is.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr as _;
 use std::sync::Arc;
 

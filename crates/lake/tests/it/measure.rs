@@ -2,6 +2,8 @@
 //! `cargo test --release -p indelible-lake --test it measure -- --nocapture`; a debug build only
 //! sees that all of it works.
 
+#![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;

@@ -327,7 +327,9 @@ impl Statements<'_> {
             _ => "",
         };
         match self.draw.below(7) {
-            4 => "SELECT hour, action, sum(n) AS n FROM events_by_hour GROUP BY hour, action".into(),
+            4 => {
+                "SELECT hour, action, sum(n) AS n FROM events_by_hour GROUP BY hour, action".into()
+            }
             5 => "SELECT * FROM events_by_hour WHERE outcome <> 'success' ORDER BY n DESC".into(),
             6 => "SELECT sum(n) AS n, count(*) AS rows, min(kind) AS k FROM events_by_hour".into(),
             0 => format!("SELECT * FROM dead_letters{condition}{tail}"),
