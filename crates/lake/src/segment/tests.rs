@@ -180,10 +180,16 @@ fn by_name(segment: &Segment, batch: &RecordBatch) {
         }
     }
     assert!(due.len() > 1_000);
+    let (mut asked, mut strangers) = (0, 0);
     for (hash, offsets) in due {
-        assert_eq!(segment.named(hash).unwrap(), offsets);
+        let found = segment.named(hash).unwrap();
+        assert!(found.is_sorted_by(|newer, older| newer > older), "the newest first");
+        assert!(offsets.iter().all(|offset| found.contains(offset)), "every row of the name");
+        asked += 1;
+        strangers += usize::from(found.len() > offsets.len());
     }
-    assert_eq!(segment.named(names::actor("nobody")).unwrap(), Vec::<u32>::new());
+    // A hash is cut short: now and then rows of another name come along, and whoever asks compares.
+    assert!(strangers * 50 < asked, "{strangers} of {asked} look-ups found a stranger's rows");
 }
 
 #[test]
