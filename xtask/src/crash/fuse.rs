@@ -11,12 +11,14 @@ mod model;
 mod mount;
 
 use std::path::Path;
+use std::process::Command;
 
 use self::model::Model;
 use self::mount::Mounted;
 use super::archive::TINY;
+use super::load::Producer;
 use super::rounds::{self, compare, one_round};
-use super::server::Home;
+use super::server::{Home, Server};
 use super::store::Contents;
 use super::{Dice, fresh_seed};
 use crate::run;
@@ -85,24 +87,48 @@ fn store(home: &Home, rounds: u64, seed: u64, figures: &mut Figures) -> Result<(
     let mut model = Model::new();
     for round in 0..=rounds {
         let mounted = Mounted::new(model, &home.data())?;
-        let server = home.serve()?;
-        let contents = Contents::read(&server.door)?;
-        compare(&contents, &producers)?;
-        if round == rounds {
-            rounds::finish(home, server)?;
-            model = mounted.unmount()?;
+        let last = round == rounds;
+        let lived = match last {
+            true => checked(home, &producers).and_then(|server| rounds::finish(home, server)),
+            false => life(home, &mut producers, &mut dice).map(|events| figures.events += events),
+        };
+        if let Err(why) = lived {
+            // The evidence would go with the mount.
+            keep_evidence(home);
+            return Err(why);
+        }
+        model = mounted.unmount()?;
+        if last {
             figures.syncs += model.counts.syncs;
             figures.lost += model.counts.lost;
             figures.kept += model.counts.kept;
             return Ok(());
         }
-        figures.events += one_round(server, &mut producers, EVENTS, &mut dice)?;
-        for producer in &mut producers {
-            producer.duplicates = 0;
-        }
-        model = mounted.unmount()?;
         model.cut(&mut dice);
         figures.rounds += 1;
     }
     Ok(())
+}
+
+/// A start after which everything acknowledged is there.
+fn checked(home: &Home, producers: &[Producer]) -> Result<Server, String> {
+    let server = home.serve()?;
+    compare(&Contents::read(&server.door)?, producers)?;
+    Ok(server)
+}
+
+/// A start, load, and the end without a warning: how many events were acknowledged.
+fn life(home: &Home, producers: &mut Vec<Producer>, dice: &mut Dice) -> Result<u64, String> {
+    let events = one_round(checked(home, producers)?, producers, EVENTS, dice)?;
+    for producer in producers {
+        producer.duplicates = 0;
+    }
+    Ok(events)
+}
+
+/// Copies what lies on the mount to a place that stays.
+fn keep_evidence(home: &Home) {
+    let place = home.root().join("evidence");
+    // What cannot be copied is missed, and the failure is reported all the same.
+    let _ = Command::new("cp").arg("-r").arg(home.data()).arg(place).status();
 }

@@ -5,6 +5,7 @@
 //! length.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,8 +50,11 @@ impl Mounted {
     /// Unmounts, so that nothing of the kernel's cache is left, and gives the model back.
     pub(crate) fn unmount(mut self) -> Result<Model, String> {
         let session = self.session.take().ok_or("it is not mounted")?;
-        let ended = session.umount_and_join();
-        ended.map_err(|error| format!("cannot unmount: {error}"))?;
+        match session.umount_and_join() {
+            // The kernel ends the connection itself when the last user is gone: it is unmounted as well.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            ended => ended.map_err(|error| format!("cannot unmount: {error}"))?,
+        }
         Ok(look(&self.model).clone())
     }
 }
