@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod archive;
 mod audit;
 mod cli;
 mod commands;

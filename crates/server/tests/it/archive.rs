@@ -1,0 +1,210 @@
+//! The archive from outside: answers and proofs stay the same over flush, merge and restart, and whatever is done to a
+//! segment is found.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::record_batch::RecordBatch;
+use lake::archive::open_row;
+use lake::cache::Cache;
+use lake::catalog::{self, Row};
+use lake::segment::{self, Columns, Order};
+use lake::store::Store as Files;
+use serde_json::Value;
+
+use crate::harness::{Server, Store};
+
+/// Events of a store here, in batches of fifty.
+const EVENTS: usize = 300;
+/// Settings at which so few events fill several segments and log files.
+const TINY: [(&str, &str); 4] = [
+    ("INDELIBLE__LEDGER__WAL_FILE_BYTES", "65536"),
+    ("INDELIBLE__LEDGER__WAL_BYTES_MAX", "1048576"),
+    ("INDELIBLE__LAKE__FLUSH_ROWS_MAX", "100"),
+    ("INDELIBLE__LAKE__FLUSH_ROWS_MIN", "50"),
+];
+
+fn serve(store: &Store) -> Server {
+    let mut command = store.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.envs(TINY);
+    store.start(command).unwrap_or_else(|ran| panic!("the server did not start: {ran:?}"))
+}
+
+fn fill(server: &Server) {
+    for batch in 0..EVENTS / 50 {
+        let event = |place: usize| {
+            let number = batch * 50 + place;
+            let outcome = ["success", "denied", "failure"][number % 3];
+            format!(
+                r#"{{"action":"invoice.approve","actor":"user-{}","outcome":"{outcome}","targets":["invoice/{number}"]}}"#,
+                number % 7
+            )
+        };
+        let lines: Vec<String> = (0..50).map(event).collect();
+        let reply = server.post("/v1/events", &format!("[{}]", lines.join(",")));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+}
+
+/// What a reader sees of the events: how many by outcome, all of them in order, a search, and proven events.
+fn seen(server: &Server) -> (Value, Value, Value, Vec<Value>) {
+    let rows = |sql: &str| {
+        let body = serde_json::json!({ "sql": sql }).to_string();
+        let reply = server.post("/v1/query", &body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["rows"].clone()
+    };
+    let counts = rows("SELECT outcome, count(*) FROM events GROUP BY outcome ORDER BY outcome");
+    let all = rows("SELECT * FROM events WHERE \"index\" < 300");
+    let found = server.post("/v1/search", r#"{"q":"actor:user-3 outcome:denied","limit":100}"#);
+    assert_eq!(found.status, 200, "{}", found.text());
+    let ids = rows("SELECT id FROM events WHERE \"index\" IN (0, 99, 100, 299) ORDER BY \"index\"");
+    let proven = |id: &Value| {
+        let proof = server.get(&format!("/v1/events/{}/proof", id[0].as_str().expect("an id")));
+        assert_eq!(proof.status, 200, "{}", proof.text());
+        let proof = proof.json();
+        // The tree grows by the records of these reads; what an event is does not.
+        serde_json::json!([proof["index"], proof["entry"]])
+    };
+    let proofs = ids.as_array().expect("rows").iter().map(proven).collect();
+    (counts, all, found.json()["events"].clone(), proofs)
+}
+
+/// Archives everything and waits until it is merged.
+fn archive(server: &Server) {
+    let reply = server.post("/v1/segments/flush", "");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    for _ in 0..10_000 {
+        let listed = server.get("/v1/segments").json();
+        let segments = listed["segments"].as_array().expect("segments");
+        if segments.iter().all(|segment| segment["level"] == 1) {
+            assert!(segments.len() > 2, "{listed}");
+            return;
+        }
+    }
+    panic!("the segments were not merged");
+}
+
+#[test]
+fn i6_answers_are_the_same_over_flush_merge_and_restart() {
+    let store = Store::new();
+    let server = serve(&store);
+    fill(&server);
+    let before = seen(&server);
+    assert_eq!(before.1.as_array().expect("rows").len(), EVENTS);
+    archive(&server);
+    assert_eq!(seen(&server), before, "after flush and merge");
+    server.kill();
+    let server = serve(&store);
+    assert_eq!(seen(&server), before, "after a kill");
+    server.stop();
+    let server = serve(&store);
+    assert_eq!(seen(&server), before, "after a stop");
+    server.stop();
+    assert_eq!(store.cli(&["verify", "store"]).code, Some(0));
+}
+
+/// A store whose events are all archived, killed: no `MANIFEST` vouches for its files.
+fn archived() -> Store {
+    let store = Store::new();
+    let server = serve(&store);
+    fill(&server);
+    archive(&server);
+    server.kill();
+    store
+}
+
+fn segments(store: &Store) -> Vec<Row> {
+    let scratch = tempfile::tempdir().expect("a folder for copies");
+    let rows = catalog::look(&store.data_dir(), scratch.path()).expect("a sound catalog");
+    let live = |row: &Row| row.state == catalog::State::Live && row.tenant.as_str() == "default";
+    rows.expect("a catalog").into_iter().filter(live).collect()
+}
+
+fn path(store: &Store, row: &Row) -> PathBuf {
+    store.data_dir().join(&row.file.as_ref().expect("a file").path)
+}
+
+/// Verifies, and expects damage that names every one of `words`.
+fn expect_damage(store: &Store, words: &[&str], case: &str) {
+    let ran = store.cli(&["verify", "store"]);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, Some(10), "{case}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{case}: no `{word}` in {said}");
+    }
+}
+
+#[test]
+fn i6_whatever_is_done_to_a_segment_is_found() {
+    let store = archived();
+    let rows = segments(&store);
+    let (first, second) = (path(&store, &rows[0]), path(&store, &rows[1]));
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let (bytes, other) =
+        (std::fs::read(&first).expect("bytes"), std::fs::read(&second).expect("bytes"));
+    for place in [0, bytes.len() / 3, bytes.len() / 2, bytes.len() - 5] {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 4;
+        std::fs::write(&first, &flipped).expect("a write");
+        expect_damage(&store, &[&name(&first)], "a flipped bit");
+    }
+    std::fs::write(&first, &other).expect("a write");
+    std::fs::write(&second, &bytes).expect("a write");
+    expect_damage(&store, &[&name(&first), &name(&second)], "two files swapped");
+    std::fs::write(&first, &bytes).expect("a write");
+    std::fs::write(&second, &bytes).expect("a write");
+    expect_damage(&store, &[&name(&second)], "one file twice");
+    std::fs::write(&second, &other).expect("a write");
+    std::fs::remove_file(&first).expect("a removal");
+    expect_damage(&store, &[&name(&first)], "a deleted file");
+    std::fs::write(&first, &bytes).expect("a write");
+    assert_eq!(store.cli(&["verify", "store"]).code, Some(0), "everything as it was");
+}
+
+/// Changes one value of a segment and mends everything that vouches for it: pages, footer, own hash, catalog.
+fn rewrite(store: &Store, row: &Row) {
+    let files = Files::new(&store.data_dir());
+    let segment = open_row(&files, row, &Arc::new(Cache::new(1 << 20))).expect("a segment");
+    let batch = segment.batch(&Columns::all()).expect("rows");
+    let place = batch.schema().index_of("outcome").expect("a column");
+    let outcomes = batch.column(place).as_string::<i32>();
+    let forged = outcomes.iter().enumerate();
+    let forged: StringArray =
+        forged.map(|(row, outcome)| if row == 1 { Some("success") } else { outcome }).collect();
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[place] = Arc::new(forged);
+    let batch = RecordBatch::try_new(batch.schema(), columns).expect("a batch");
+    let footer = segment.footer().expect("a footer");
+    let secrets = |block| footer.secret(block);
+    let file = row.file.as_ref().expect("a file");
+    let order = Order {
+        tenant: &row.tenant,
+        level: segment.about().level,
+        class: &row.class,
+        rollup: &file.rollup,
+        exact: &std::collections::BTreeMap::new(),
+        secrets: &secrets,
+    };
+    let mut bytes = Vec::new();
+    let (_, print) = segment::write(&mut bytes, &batch, &order).expect("a file");
+    std::fs::write(path(store, row), &bytes).expect("a write");
+    let database =
+        rusqlite::Connection::open(store.data_dir().join(catalog::FILE)).expect("SQLite");
+    let sql = "UPDATE segments SET bytes = ?1, sha256 = ?2, footer_bytes = ?3, footer_sha256 = ?4 WHERE path = ?5";
+    let (length, footer) = (print.bytes as i64, print.footer_bytes as i64);
+    let values =
+        rusqlite::params![length, &print.sha256[..], footer, &print.footer_sha256[..], &file.path];
+    assert_eq!(database.execute(sql, values).expect("an update"), 1);
+}
+
+#[test]
+fn i2_a_value_changed_by_somebody_who_mends_every_checksum_is_found() {
+    let store = archived();
+    let row = segments(&store).remove(0);
+    rewrite(&store, &row);
+    let name = row.file.as_ref().expect("a file").path.clone();
+    let range = format!("{} to before {}", row.indices.start + 1, row.indices.start + 2);
+    expect_damage(&store, &[&name, &range], "one value, every checksum mended");
+}
