@@ -98,7 +98,9 @@ pub(crate) fn open(
     let archive = open_archive(store, config)?;
     let hot = Arc::new(Hot::new(config.hot_bytes_max));
     let recorded = load(store, (&reader, &archive, &hot), gate)?;
-    let is_new = |lost: &&Lost| !recorded.iter().any(|range| range.covers(lost));
+    // Below the watermark nothing is lost: a segment has the records, or the catalog has the loss.
+    let is_hot = |lost: &Lost| hot.view(&lost.records.tenant).watermark() < lost.records.end.0;
+    let is_new = |lost: &&Lost| is_hot(lost) && !recorded.iter().any(|range| range.covers(lost));
     let unrecorded = found.lost.iter().filter(is_new).cloned().collect();
     let started = Started { ledger: found, unrecorded, word: clocks.word };
     Ok(Recovered { writer, reader, control, archive, hot, started })

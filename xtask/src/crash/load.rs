@@ -101,6 +101,10 @@ impl Producer {
             else {
                 return Ok(());
             };
+            if reply.status == 503 && is_busy(&reply.body) {
+                // Rows were archived and trimmed while the archive was asked for ids: the same once more.
+                continue;
+            }
             if reply.status == 503 || reply.status == 429 {
                 return Ok(());
             }
@@ -172,4 +176,10 @@ impl Producer {
             number
         )
     }
+}
+
+/// Whether an answer says that the same request may be sent again at once.
+fn is_busy(body: &[u8]) -> bool {
+    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    said.as_ref().and_then(|said| said.get("code")) == Some(&serde_json::Value::from("busy"))
 }
