@@ -89,11 +89,7 @@ pub(crate) fn archive(error: &lake::Error) -> Failure {
         lake::Error::DiskFull { .. } | lake::Error::Disk { .. } => {
             Failure::new(Exit::Failed, whole(error), "check the disk and the folder's permissions")
         }
-        _ => Failure::new(
-            Exit::IntegrityFailed,
-            whole(error),
-            "keep a copy of the data directory, look with `indelible verify store`; `indelible repair catalog` makes `catalog.db` again from the segments",
-        ),
+        _ => damaged(&whole(error)),
     }
 }
 
