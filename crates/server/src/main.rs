@@ -32,6 +32,7 @@ mod logs; // our own log
 mod manifest; // what a stopped store consists of
 mod metrics; // our own figures
 mod salts; // slots of salt blocks
+mod scratch; // a folder for copies
 mod tenants; // tenants with their keys open
 
 mod clock; // the one reader of time

@@ -18,8 +18,10 @@ use event::system::{self, SystemRecord};
 use lake::Hot;
 use lake::archive::Archive;
 use lake::cache::Cache;
+use lake::catalog;
 use ledger::disk::RealDisk;
 use ledger::{Lost, LostPart, Now, Options, Reader, Survey, Writer};
+use tlog::Index;
 use tlog::note::VerifierKey;
 
 use crate::app::{App, NotRecorded};
@@ -30,6 +32,7 @@ use crate::control::{ApiKey, Control, State};
 use crate::http::Gate;
 use crate::manifest::{self, Difference, Manifest};
 use crate::run::ClockWord;
+use crate::scratch::Scratch;
 use crate::ship::LostRange;
 use crate::store::Store;
 use crate::{failures, keyring, ship, tenants};
@@ -82,6 +85,7 @@ pub(crate) fn open(
     let survey = ledger::survey(disk, options).map_err(|error| failures::ledger(&error))?;
     check_state(store, &survey)?;
     check_manifest(store, &survey)?;
+    check_archived(store, &survey)?;
     let opened = survey.open(clocks.now());
     let (mut writer, reader, found) = opened.map_err(|error| failures::ledger(&error))?;
     remove_manifest(&store.folder)?;
@@ -112,6 +116,16 @@ fn check_state(store: &Store, survey: &Survey) -> Result<(), Failure> {
         return Err(failures::damaged("`ledger/wal` is empty, and the store was opened before"));
     }
     Ok(())
+}
+
+/// INVARIANT (I6): log, packs and segments meet, whatever was put back or taken away while the store was stopped.
+fn check_archived(store: &Store, survey: &Survey) -> Result<(), Failure> {
+    let scratch = Scratch::new().map_err(|error| failures::io(&error))?;
+    let rows = catalog::look(&store.folder, scratch.path());
+    let rows = rows.map_err(|error| failures::archive(&error))?.unwrap_or_default();
+    let ends = catalog::watermarks(&rows).map_err(|error| failures::archive(&error))?;
+    let ends: Vec<_> = ends.into_iter().map(|(tenant, end)| (tenant, Index(end))).collect();
+    survey.check_archived(&ends).map_err(|error| failures::ledger(&error))
 }
 
 /// INVARIANT (I12): after a clean stop every file is there as the signed `MANIFEST` lists it: by name and length, and by its

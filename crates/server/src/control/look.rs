@@ -3,7 +3,7 @@
 //! Promises: [`look`] writes nothing into the data directory: after a clean stop the file is opened as immutable, else a
 //! private copy of it and its write-ahead log is read. Refuses values that this binary never writes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use event::ids::{ProducerId, StoreName, TenantId, Timestamp};
 use policy::{Principal, Scopes};
@@ -11,6 +11,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{ApiKey, ControlError, DRAFT, State, TenantRow, VERSION, sqlite};
+use crate::scratch::Scratch;
 
 /// Everything in `control.db` but the import keys.
 #[derive(Debug)]
@@ -38,9 +39,10 @@ pub(crate) fn look(folder: &Path) -> Result<Option<Content>, ControlError> {
     if !wal.exists() {
         return read(&open_immutable(&path)?).map(Some);
     }
-    let copy = Copy::of(&path, &wal)?;
+    let failed = |source| ControlError::Io { path: path.clone(), source };
+    let copy = copied(&path, &wal).map_err(failed)?;
     let database =
-        Connection::open(copy.folder.join("control.db")).map_err(sqlite("open a copy"))?;
+        Connection::open(copy.path().join("control.db")).map_err(sqlite("open a copy"))?;
     let content = read(&database);
     drop(database);
     content.map(Some)
@@ -94,29 +96,12 @@ fn open_immutable(path: &Path) -> Result<Connection, ControlError> {
     Connection::open_with_flags(uri, flags).map_err(sqlite("open as immutable"))
 }
 
-/// A private copy of a database and its write-ahead log, gone when dropped.
-struct Copy {
-    folder: PathBuf,
-}
-
-impl Copy {
-    fn of(path: &Path, wal: &Path) -> Result<Copy, ControlError> {
-        let name = format!("indelible-{}-{}", std::process::id(), crate::keyring::draw_letters(8));
-        let folder = std::env::temp_dir().join(name);
-        let copied = std::fs::create_dir(&folder)
-            .and_then(|()| std::fs::copy(path, folder.join("control.db")))
-            .and_then(|_| std::fs::copy(wal, folder.join("control.db-wal")));
-        let copy = Copy { folder };
-        copied.map_err(|source| ControlError::Io { path: copy.folder.clone(), source })?;
-        Ok(copy)
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // What is left over lies in the system's temporary folder and holds no secret.
-        let _removed = std::fs::remove_dir_all(&self.folder);
-    }
+/// Copies a database and its write-ahead log.
+fn copied(path: &Path, wal: &Path) -> std::io::Result<Scratch> {
+    let scratch = Scratch::new()?;
+    std::fs::copy(path, scratch.path().join("control.db"))?;
+    std::fs::copy(wal, scratch.path().join("control.db-wal"))?;
+    Ok(scratch)
 }
 
 fn rows<T>(

@@ -23,20 +23,21 @@ use tlog::Index;
 
 use super::records::Records;
 use super::report::{Finding, Report, Weight};
+use crate::scratch::Scratch;
 
 /// Bytes of footers that are kept while files are read once.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// Checks every segment that the catalog of `data_dir` names; returns how many files were read.
+/// Checks every segment that the catalog of `data_dir` names, and that they cover what has left the log.
 pub(crate) fn check(
     data_dir: &Path,
     reader: &Reader,
     (records, progress): (&mut Records<'_>, &mut dyn FnMut(u64)),
     report: &mut Report,
 ) {
-    let rows = match catalog::look(data_dir, &std::env::temp_dir()) {
+    let rows = match looked(data_dir) {
         Ok(rows) => rows.unwrap_or_default(),
-        Err(error) => return report.findings.push(damage(&error, catalog::FILE)),
+        Err(error) => return report.findings.push(damage(&*error, catalog::FILE)),
     };
     if let Err(error) = catalog::watermarks(&rows) {
         report.findings.push(damage(&error, catalog::FILE));
@@ -54,6 +55,12 @@ pub(crate) fn check(
         progress(seen);
     }
     covered(&rows, reader, report);
+}
+
+/// The rows of the catalog, from a private copy where a server may still be writing.
+fn looked(data_dir: &Path) -> Result<Option<Vec<Row>>, Box<dyn std::error::Error>> {
+    let scratch = Scratch::new()?;
+    Ok(catalog::look(data_dir, scratch.path())?)
 }
 
 /// INVARIANT (I6): what has left the log is in the archive.

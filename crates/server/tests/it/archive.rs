@@ -213,3 +213,19 @@ fn i2_a_value_changed_by_somebody_who_mends_every_checksum_is_found() {
     let range = format!("{} to before {}", row.indices.start + 1, row.indices.start + 2);
     expect_damage(&store, &[&name, &range], "one value, every checksum mended");
 }
+
+#[test]
+fn i6_a_catalog_that_does_not_meet_the_ledger_is_refused() {
+    let store = archived();
+    let database =
+        rusqlite::Connection::open(store.data_dir().join(catalog::FILE)).expect("SQLite");
+    let sql = "UPDATE segments SET end = end + 100000 WHERE tenant = 'default' AND first =
+        (SELECT max(first) FROM segments WHERE tenant = 'default')";
+    assert_eq!(database.execute(sql, []).expect("an update"), 1);
+    drop(database);
+    let mut command = store.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.envs(TINY);
+    let refused = store.start(command).map(drop).expect_err("a start");
+    assert_eq!(refused.code, Some(10), "{refused:?}");
+    assert!(refused.stderr.contains("default"), "{refused:?}");
+}
