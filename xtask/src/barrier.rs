@@ -34,6 +34,7 @@ const PLANTED: &[&str] = &[
     "leak_batches",
     "leak_error",
     "leak_coverage",
+    "leak_streams",
 ];
 
 /// Runs the whole proof; `planted` runs the negative controls instead, all of them or those named.

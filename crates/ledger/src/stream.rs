@@ -31,7 +31,9 @@ pub struct StreamFacts {
     pub next: Seq,
     /// The stamp of its last record.
     pub last_received_at: Timestamp,
-    /// The gaps that its producer declared, oldest first.
+    /// Its last record; `None` once that left the log.
+    pub last_index: Option<Index>,
+    /// The gaps that its producer declared and whose records are in the log, oldest first.
     pub gaps: Vec<DeclaredGap>,
 }
 
@@ -207,6 +209,7 @@ impl Stream {
             stream: id.clone(),
             next: Seq(self.next),
             last_received_at: self.last_received_at,
+            last_index: self.runs.last().map(|run| Index(run.end_index() - 1)),
             gaps: gaps.collect(),
         }
     }

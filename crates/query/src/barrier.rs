@@ -88,6 +88,9 @@ impl TableProvider for Scoped {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.table.is_streams() && !self.source.has_streams() {
+            return Err(DataFusionError::External(Box::new(narrowed(self.table))));
+        }
         let columns: Vec<&'static Column> = match projection {
             Some(wanted) => wanted.iter().filter_map(|at| self.table.columns.get(*at)).collect(),
             None => self.table.columns.iter().collect(),
@@ -142,6 +145,16 @@ impl Barrier {
         names.dedup();
         let bounds = self.bounds.clone();
         Wanted { columns: names.into(), bounds, batch_rows: SCAN_ROWS }
+    }
+
+    /// The tenant's streams.
+    fn streams(&self) -> Result<RecordBatch> {
+        match self.source.as_ref() {
+            Source::Lake { streams: Some(streams), .. } => {
+                Ok(streams.rows(&self.columns, self.properties.eq_properties.schema())?)
+            }
+            _ => Err(DataFusionError::External(Box::new(narrowed(self.table)))),
+        }
     }
 
     /// What the caller sees of one piece of stored rows.
@@ -243,6 +256,8 @@ enum Rows {
     /// Rows of `events` that are still to be counted, through a barrier of their own.
     Counting(Box<(Barrier, Scan, Counts)>),
     Counted(Counts),
+    /// Streams, which are no stored rows.
+    Streams,
     #[cfg(test)]
     Copied(std::vec::IntoIter<RecordBatch>),
     End,
@@ -251,7 +266,8 @@ enum Rows {
 impl Walk {
     fn new(barrier: Barrier, held: MemoryReservation) -> Result<Self> {
         let rows = match barrier.source.as_ref() {
-            Source::Lake { rows, sight } if barrier.table.is_counted() => {
+            Source::Lake { .. } if barrier.table.is_streams() => Rows::Streams,
+            Source::Lake { rows, sight, .. } if barrier.table.is_counted() => {
                 counting(&barrier.source, rows, sight)?
             }
             Source::Lake { rows, .. } => {
@@ -313,6 +329,12 @@ impl Walk {
                 let schema = self.barrier.schema();
                 Ok(Some(counts.finish(&self.barrier.columns, &schema)?))
             }
+            Rows::Streams => {
+                self.rows = Rows::End;
+                let streams = self.barrier.streams()?;
+                self.held.try_resize(streams.get_array_memory_size())?;
+                Ok(Some(streams))
+            }
             #[cfg(test)]
             Rows::Copied(batches) => {
                 batches.next().map(|shown| self.barrier.copied(&shown)).transpose()
@@ -335,6 +357,14 @@ fn counting(source: &Arc<Source>, rows: &Arc<lake::View>, sight: &Sight) -> Resu
     let barrier = Barrier::new(events, columns.collect(), Arc::clone(source));
     let scan = Scan::new(Arc::clone(rows), barrier.wanted());
     Ok(Rows::Counting(Box::new((barrier, scan, Counts::default()))))
+}
+
+/// INVARIANT (I9): the refusal hangs on the view, never on what is hidden.
+fn narrowed(table: &Table) -> crate::Error {
+    crate::Error::NotAllowed {
+        what: format!("`{}`, for a view with a row scope or masks,", table.name),
+        hint: "ask events for producer, instance and max(seq) of the rows in view".into(),
+    }
 }
 
 /// INVARIANT (I9): damage is the server's to tell its operator of, not the caller's to read.

@@ -23,6 +23,7 @@ mod sight; // what a caller sees of stored rows
 mod size; // bytes of rows
 mod source; // rows and their caller
 mod steady; // plans that can be interrupted, rows in one order
+mod streams; // streams of the ledger's, as rows
 mod tables; // what tables there are and what their columns mean
 
 use event::code::Code;
@@ -31,6 +32,8 @@ pub use limits::Limits;
 pub use output::Format;
 pub use run::{Answer, Column, Coverage, Parameter, Question, run};
 pub use seal::{Allowance, Beyond, Recorded, Sealed};
+pub use source::Tenant;
+pub use streams::{Stream, Streams};
 
 /// Why there is no answer. INVARIANT (I9): the texts say what the statement and the rows in view
 /// say, never more.

@@ -16,7 +16,7 @@ use crate::limits::{Limits, counted, passed};
 use crate::seal::{Allowance, Sealed};
 use crate::session::Planned;
 use crate::size::size;
-use crate::source::Source;
+use crate::source::{Source, Tenant};
 use crate::{Error, tables};
 
 /// What is asked.
@@ -125,18 +125,18 @@ impl Answer {
     }
 }
 
-/// Answers a question over `rows` for a caller with `view`. The answer is sealed until the read is
+/// Answers a question over `tenant` for a caller with `view`. The answer is sealed until the read is
 /// on record.
 ///
 /// Run it on a runtime that serves no requests, whose threads have [`crate::limits::STACK_BYTES`]; drop
 /// the future to cancel. See [`Error`] for what can go wrong.
 pub async fn run(
-    rows: Arc<lake::View>,
+    tenant: Tenant,
     view: &policy::View,
     question: Question<'_>,
     limits: &Limits,
 ) -> Result<Sealed<Answer>, Error> {
-    let source = Arc::new(Source::new(rows, view)?);
+    let source = Arc::new(Source::new(tenant, view)?);
     let coverage = source.coverage();
     let work = async {
         match allow::statement(question.sql, limits)? {

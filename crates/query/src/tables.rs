@@ -16,6 +16,8 @@ use lake::rows::RecordKind;
 use policy::Field as Named;
 pub(crate) use render::actor_ref_of as actor_ref;
 
+use crate::streams;
+
 /// A table.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -59,6 +61,8 @@ enum Source {
     Kind,
     /// A count of rows, or what they were counted by.
     Counted,
+    /// Something that the ledger says of a stream.
+    Stream,
     /// A text among the attributes.
     Attribute(&'static str),
     /// A count among the attributes.
@@ -76,7 +80,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Every table.
-pub(crate) static TABLES: [Table; 5] = [
+pub(crate) static TABLES: [Table; 6] = [
     Table { name: "events", columns: EVENTS, shows: |kind| kind == RecordKind::Event },
     Table { name: "events_by_hour", columns: BY_HOUR, shows: |kind| kind == RecordKind::Event },
     Table {
@@ -97,6 +101,7 @@ pub(crate) static TABLES: [Table; 5] = [
             matches!(kind, RecordKind::System(kind) if !elsewhere.contains(&kind))
         },
     },
+    Table { name: "producers", columns: PRODUCERS, shows: |_| false },
 ];
 
 const fn column(name: &'static str, source: Source, meaning: &'static str) -> Column {
@@ -249,10 +254,36 @@ const SYSTEM_LOG: &[Column] = &[
     column("attrs", Source::Stored("attrs"), "the rest: a JSON object"),
 ];
 
+const PRODUCERS: &[Column] = &[
+    column("producer", Source::Stream, "who sends it, from the credential"),
+    column("instance", Source::Stream, "which of the producer's streams it is"),
+    column(
+        "next_seq",
+        Source::Stream,
+        "the number that is accepted next; each below it is a record or part of a declared gap",
+    ),
+    column("last_seen", Source::Stream, "when its last record was received"),
+    column(
+        "last_index",
+        Source::Stream,
+        "index of its last record; null once that has left the log for the archive",
+    ),
+    column(
+        "gaps_in_log",
+        Source::Stream,
+        "declared gaps whose record is still in the log; system_log has all, of kind gap",
+    ),
+];
+
 impl Table {
     /// Whether it shows counts of rows instead of rows.
     pub(crate) fn is_counted(&self) -> bool {
         self.columns.iter().all(|column| matches!(column.source, Source::Counted))
+    }
+
+    /// Whether it shows streams of the ledger's instead of rows.
+    pub(crate) fn is_streams(&self) -> bool {
+        self.columns.iter().all(|column| matches!(column.source, Source::Stream))
     }
 
     /// The Arrow schema of all columns.
@@ -329,7 +360,7 @@ impl Column {
             Source::FirstTarget(_) => vec![lake::rows::TARGETS],
             Source::ActorRef => vec!["actor_id", "actor_kind"],
             Source::Kind => vec![lake::rows::RECORD],
-            Source::Counted => Vec::new(),
+            Source::Counted | Source::Stream => Vec::new(),
             Source::Attribute(_) | Source::Count(_) => vec!["attrs"],
         }
     }
@@ -359,6 +390,7 @@ impl Column {
                 None => Field::new(self.name, DataType::Null, true),
             },
             Source::Counted => self.counted(),
+            Source::Stream => streams::field(self.name),
             Source::Occurred => {
                 let time = of(lake::rows::RECEIVED_AT).map(|field| field.data_type().clone());
                 Field::new(self.name, time.unwrap_or(DataType::Null), false)

@@ -12,6 +12,7 @@
 //! | `leak_batches` | where rows were left out, in the size of batches |
 //! | `leak_error` | the count of stored rows, in errors (see `fault`) |
 //! | `leak_coverage` | that there is a scope, in the coverage (see `source`) |
+//! | `leak_streams` | streams of the whole tenant, in `producers` (see `source`) |
 
 use std::fmt;
 use std::sync::Arc;

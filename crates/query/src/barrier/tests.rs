@@ -141,8 +141,8 @@ fn run(runtime: &Runtime, (first, step): (usize, usize), count: usize) -> Result
         let mut draw = Draw::new(u64::try_from(world).unwrap());
         let drawn = World::new(&mut draw);
         let copy = Arc::new(Source::Copy(runtime.block_on(copy::Copied::of(&drawn))));
-        let real = Arc::new(Source::new(Arc::clone(&drawn.rows), &drawn.caller).unwrap());
-        let all = Arc::new(Source::new(Arc::clone(&drawn.rows), &tenant::whole()).unwrap());
+        let real = Arc::new(Source::new(drawn.tenant(), &drawn.caller).unwrap());
+        let all = Arc::new(Source::new(drawn.tenant(), &tenant::whole()).unwrap());
         for _ in 0..EACH.min(count - world * EACH) {
             let statement = statement(&mut draw);
             let here = runtime.block_on(ending(&real, &statement));

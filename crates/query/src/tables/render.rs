@@ -34,6 +34,7 @@ pub(super) fn column(source: Source, rows: &RecordBatch) -> Result<ArrayRef, Arr
         Source::ActorRef => actor_ref(rows),
         Source::Kind => kind(rows),
         Source::Counted => Err(ArrowError::SchemaError("counts are made by the barrier".into())),
+        Source::Stream => Err(ArrowError::SchemaError("streams are no stored rows".into())),
         Source::Attribute(name) => {
             let text = |value: &Value<'_>| value.as_str().map(str::to_owned);
             Ok(Arc::new(attributes(rows, name, text)?.into_iter().collect::<StringArray>()))

@@ -4,7 +4,7 @@
 use indelible_query::{Error, Format, Limits, Question};
 use policy::{Action, Scope};
 
-use crate::world::{Put, ask, policy_view, tenant, view};
+use crate::world::{Put, ask, policy_view, tenant, view, whole};
 
 const EVENTS: [&str; 4] = [
     r#"{"action":"a.b","actor":"10","attrs":{"n":1}}"#,
@@ -126,7 +126,7 @@ fn a_view_of_less_than_the_tenant_is_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let question = Question { sql: "SELECT 1 AS n", parameters: &[] };
     let refusal =
-        runtime.block_on(indelible_query::run(copy(), &own, question, &Limits::default()));
+        runtime.block_on(indelible_query::run(whole(&copy()), &own, question, &Limits::default()));
     assert!(matches!(refusal, Err(Error::NotAllowed { .. })), "{refusal:?}");
     assert_eq!(own.tenant(), &tenant());
 }

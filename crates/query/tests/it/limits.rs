@@ -7,7 +7,7 @@ use event::code::Code;
 use indelible_query::limits as named;
 use indelible_query::{Error, Limits, Parameter, Question};
 
-use crate::world::{ask, ask_with, many, on_a_query_thread, policy_view};
+use crate::world::{ask, ask_with, many, on_a_query_thread, policy_view, whole};
 
 /// The limit that was passed, by its words.
 fn passed(answer: Result<indelible_query::Answer, Error>) -> &'static str {
@@ -183,7 +183,7 @@ fn a_dropped_query_stops() {
     let cut = on_a_query_thread(|runtime| {
         let policy = policy_view(policy::Scope::Read, policy::Action::Read);
         let (question, limits) = (Question { sql, parameters: &[] }, Limits::default());
-        let query = indelible_query::run(Arc::clone(&view), &policy, question, &limits);
+        let query = indelible_query::run(whole(&view), &policy, question, &limits);
         let dropped = async { tokio::time::timeout(Duration::from_millis(100), query).await };
         runtime.block_on(dropped).is_err()
     });

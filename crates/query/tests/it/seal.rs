@@ -1,11 +1,9 @@
 //! INVARIANT (I11): an answer opens only inside a recorded allowance. That there is no other way to
 //! its rows is what the examples of `src/seal.rs` fail to compile for.
 
-use std::sync::Arc;
-
 use indelible_query::{Allowance, Answer, Limits, Question, Recorded, Sealed};
 
-use crate::world::{many, on_a_query_thread, policy_view};
+use crate::world::{many, on_a_query_thread, policy_view, whole};
 
 fn sealed() -> Sealed<Answer> {
     let view = many(10);
@@ -13,7 +11,7 @@ fn sealed() -> Sealed<Answer> {
         let policy = policy_view(policy::Scope::Read, policy::Action::Read);
         let question = Question { sql: "SELECT actor_id FROM events", parameters: &[] };
         let limits = Limits::default();
-        let answer = indelible_query::run(Arc::clone(&view), &policy, question, &limits);
+        let answer = indelible_query::run(whole(&view), &policy, question, &limits);
         runtime.block_on(answer).unwrap()
     })
 }

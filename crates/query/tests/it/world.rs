@@ -8,7 +8,9 @@ use event::code::Code;
 use event::ids::{EventId, Instance, ProducerId, Seq, TenantId, Timestamp};
 use event::system::{self, Item};
 use indelible_query::limits::STACK_BYTES;
-use indelible_query::{Allowance, Answer, Error, Limits, Parameter, Question, Recorded};
+use indelible_query::{
+    Allowance, Answer, Error, Limits, Parameter, Question, Recorded, Stream, Streams, Tenant,
+};
 use lake::{Hot, Rows, RowsBuilder, Salt, View};
 use policy::{Action, Principal, Scope, Scopes};
 use tokio::runtime::Runtime;
@@ -105,6 +107,20 @@ pub(crate) fn many(count: usize) -> Arc<View> {
     hot.view(&tenant)
 }
 
+/// The tenant that holds `view`, with two streams: one whose last record left the log, one with a gap.
+pub(crate) fn whole(view: &Arc<View>) -> Tenant {
+    let stream = |instance, next_seq, last_index, gaps_in_log| Stream {
+        producer: producer(),
+        instance: Instance([instance; 16]),
+        next_seq,
+        last_seen: Timestamp(RECEIVED),
+        last_index,
+        gaps_in_log,
+    };
+    let streams = move || vec![stream(1, 4, None, 0), stream(2, 12, Some(5), 1)];
+    Tenant { rows: Arc::clone(view), streams: Streams::new(streams) }
+}
+
 /// The policy view of a credential with `scope`.
 pub(crate) fn policy_view(scope: Scope, action: Action<'_>) -> policy::View {
     let scopes = Scopes::NONE.with(scope);
@@ -122,7 +138,7 @@ pub(crate) fn ask_with(
     on_a_query_thread(|runtime| {
         let policy = policy_view(Scope::Read, Action::Read);
         let question = Question { sql, parameters };
-        let answer = indelible_query::run(Arc::clone(view), &policy, question, limits);
+        let answer = indelible_query::run(whole(view), &policy, question, limits);
         runtime.block_on(answer).map(|sealed| sealed.release(on_record()).unwrap())
     })
 }

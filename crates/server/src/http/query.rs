@@ -67,6 +67,7 @@ pub(super) async fn post(
     let slot = slot(&app).await?;
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let (view, limits, sql) = (caller.view.clone(), limits(&app), asked.sql);
+    let tenant = query::Tenant { rows, streams: streams(&app, &caller) };
     app.metrics.query();
     // Work goes on for a moment after its caller has left: it keeps its slot as long.
     let slot = Arc::new(slot);
@@ -74,7 +75,7 @@ pub(super) async fn post(
     let run = app.queries.runtime.spawn(async move {
         let _slot = running;
         let question = Question { sql: &sql, parameters: &parameters };
-        query::run(rows, &view, question, &limits).await
+        query::run(tenant, &view, question, &limits).await
     });
     let begin = governed::begin(&app, &caller, question, Sharing::Shared);
     let (reading, answered) = tokio::join!(begin, Abort(run).wait());
@@ -99,6 +100,22 @@ pub(super) async fn post(
     let made = Abort(made).wait().await.map_err(Problem::internal)?;
     let (bytes, coverage) = made.map_err(|error| problem(&error))?;
     governed::watched(respond(form, bytes, coverage), reading).await
+}
+
+/// The streams of the caller's tenant, asked for by a statement that reads them.
+fn streams(app: &App, caller: &Caller) -> query::Streams {
+    let (reader, tenant) = (app.reader.clone(), caller.tenant().clone());
+    query::Streams::new(move || {
+        let stream = |facts: ledger::StreamFacts| query::Stream {
+            producer: facts.stream.producer,
+            instance: facts.stream.instance,
+            next_seq: facts.next.0,
+            last_seen: facts.last_received_at,
+            last_index: facts.last_index.map(|index| index.0),
+            gaps_in_log: u64::try_from(facts.gaps.len()).unwrap_or(u64::MAX),
+        };
+        reader.streams(&tenant).into_iter().map(stream).collect()
+    })
 }
 
 /// A question that fits into one record.

@@ -176,6 +176,11 @@ pub(super) async fn producers(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
+    // INVARIANT (I9): what the ledger says of a stream counts rows that a narrower view leaves out.
+    if !caller.view.is_whole_tenant() {
+        let detail = "streams are shown to a credential that sees the whole tenant";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
     let asked = Asked {
         surface: Surface::Producers,
         template: "producers".to_owned(),
@@ -200,6 +205,7 @@ fn every_stream(app: &App, caller: &Caller) -> Response {
                 "instance": facts.stream.instance.to_string(),
                 "next": facts.next.0,
                 "last_seen": facts.last_received_at.to_string(),
+                "last_index": facts.last_index.map(|index| index.0),
                 "gaps": gaps,
             })
         })

@@ -218,6 +218,19 @@ fn a_stream_knows_its_numbers() {
     let producers = server.get("/v1/producers").json();
     assert_eq!(producers["producers"][0]["next"], 11);
     assert_eq!(producers["producers"][0]["gaps"][0]["from"], 5);
+    // Every number is asked of the same ledger, as rows: index 0 to 3, the gap, one more.
+    let sql = json!({ "sql": "SELECT producer, instance, next_seq, last_seen, last_index, gaps_in_log FROM producers" });
+    let asked = server.post("/v1/query", &sql.to_string());
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    let row = asked.json()["rows"][0].clone();
+    assert_eq!((&row[0], &row[1], &row[2]), (&json!("local"), &json!(INSTANCE), &json!(11)));
+    assert_eq!(row[3], producers["producers"][0]["last_seen"]);
+    assert_eq!((&row[4], &row[5]), (&producers["producers"][0]["last_index"], &json!(1)));
+    let counted = json!({ "sql": "SELECT count(*) AS n FROM system_log WHERE kind = 'gap'" });
+    assert_eq!(server.post("/v1/query", &counted.to_string()).json()["rows"], json!([[1]]));
+    let read = "SELECT count(*) AS n FROM access_log WHERE question LIKE '%FROM producers%'";
+    let read = server.post("/v1/query", &json!({ "sql": read }).to_string()).json();
+    assert_eq!(read["rows"], json!([[1]]), "the read is on record");
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) struct Copied {
     tables: BTreeMap<&'static str, RecordBatch>,
     coverage: Coverage,
     sight: Sight,
+    has_streams: bool,
 }
 
 impl Copied {
@@ -35,14 +36,18 @@ impl Copied {
             as_of: rows.to(),
             complete: rows.holes().is_empty(),
         };
-        let mut copied =
-            Self { tables: BTreeMap::new(), coverage, sight: Sight::of(&whole()).unwrap() };
-        let rows = tables::TABLES.iter().filter(|table| !table.is_counted());
+        let sight = Sight::of(&whole()).unwrap();
+        let has_streams = !world.is_narrowed;
+        let mut copied = Self { tables: BTreeMap::new(), coverage, sight, has_streams };
+        let rows = tables::TABLES.iter().filter(|table| !table.is_counted() && !table.is_streams());
         for name in rows.map(|table| table.name) {
             let all = everything(world, name).await;
             copied.tables.insert(name, masked(name, &scoped(&all, &world.in_scope), &world.masks));
         }
         copied.tables.insert("events_by_hour", by_hour(&copied.tables["events"]));
+        if has_streams {
+            copied.tables.insert("producers", everything(world, "producers").await);
+        }
         copied
     }
 
@@ -52,6 +57,10 @@ impl Copied {
 
     pub(crate) fn coverage(&self) -> Coverage {
         self.coverage
+    }
+
+    pub(crate) fn has_streams(&self) -> bool {
+        self.has_streams
     }
 
     /// A table in pieces of an odd size, all columns.
@@ -68,7 +77,7 @@ impl Barrier {
         &self,
         shown: &RecordBatch,
     ) -> datafusion::common::Result<RecordBatch> {
-        if self.table.is_counted() {
+        if self.table.is_counted() || self.table.is_streams() {
             return Ok(self.picked(shown)?);
         }
         let (index, (from, to)) = (&self.bounds.index, self.bounds.received_at);
@@ -130,7 +139,7 @@ async fn everything(world: &World, table: &str) -> RecordBatch {
     let sql = format!("SELECT * FROM {table}");
     let question = crate::Question { sql: &sql, parameters: &[] };
     let (caller, limits) = (whole(), Limits::default());
-    let sealed = crate::run(Arc::clone(&world.rows), &caller, question, &limits);
+    let sealed = crate::run(world.tenant(), &caller, question, &limits);
     let all = crate::Allowance { rows: u64::MAX, bytes: u64::MAX };
     let answer = sealed.await.unwrap().release(crate::Recorded::new(0, all)).unwrap();
     concat_batches(&answer.schema, &answer.batches).unwrap()

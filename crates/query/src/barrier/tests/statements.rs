@@ -326,7 +326,9 @@ impl Statements<'_> {
             2 => " WHERE CAST(producer AS BIGINT) > 1",
             _ => "",
         };
-        match self.draw.below(7) {
+        match self.draw.below(9) {
+            7 => format!("SELECT * FROM producers ORDER BY {}", self.draw.one(&["1", "instance"])),
+            8 => "SELECT p.producer, p.next_seq, count(e.seq) AS n FROM producers p LEFT JOIN events e ON e.producer = p.producer GROUP BY 1, 2".into(),
             4 => {
                 "SELECT hour, action, sum(n) AS n FROM events_by_hour GROUP BY hour, action".into()
             }
@@ -353,7 +355,10 @@ impl Statements<'_> {
         match self.draw.below(6) {
             0 => {
                 self.met("describe");
-                format!("DESCRIBE {}", self.draw.one(&["events", "system_log", "nothing"]))
+                format!(
+                    "DESCRIBE {}",
+                    self.draw.one(&["events", "system_log", "producers", "nothing"])
+                )
             }
             1 => {
                 self.met("explain");

@@ -43,6 +43,7 @@ pub(super) struct World {
     pub(super) caller: policy::View,
     pub(super) in_scope: BTreeSet<u64>,
     pub(super) masks: BTreeMap<Field, Mask>,
+    pub(super) is_narrowed: bool,
 }
 
 impl World {
@@ -53,6 +54,7 @@ impl World {
         let in_scope =
             noted.iter().filter(|(_, row)| holds(row)).map(|(index, _)| *index).collect();
         let masks = masks(draw);
+        let is_narrowed = !tests.is_empty() || !masks.is_empty();
         let mut caller = whole();
         if !tests.is_empty() {
             caller = caller.scoped(RowScope::new(tests));
@@ -60,7 +62,12 @@ impl World {
         if let Some(masks) = Masks::new(KEY, masks.clone()) {
             caller = caller.masked(masks);
         }
-        Self { rows, caller, in_scope, masks }
+        Self { rows, caller, in_scope, masks, is_narrowed }
+    }
+
+    /// The tenant as a question takes it.
+    pub(super) fn tenant(&self) -> crate::Tenant {
+        crate::Tenant { rows: Arc::clone(&self.rows), streams: crate::Streams::new(streams) }
     }
 }
 
@@ -84,6 +91,19 @@ impl Noted {
             other => panic!("no such test is drawn: {other:?}"),
         }
     }
+}
+
+/// A stream of each producer.
+fn streams() -> Vec<crate::Stream> {
+    let stream = |(number, producer): (usize, &&str)| crate::Stream {
+        producer: ProducerId::parse(producer).unwrap(),
+        instance: Instance([u8::try_from(number).unwrap(); 16]),
+        next_seq: 4 + u64::try_from(number).unwrap(),
+        last_seen: Timestamp(RECEIVED),
+        last_index: u64::try_from(number).ok().filter(|number| *number > 0),
+        gaps_in_log: 1,
+    };
+    PRODUCERS.iter().enumerate().map(stream).collect()
 }
 
 /// The view of a credential that may read everything.
