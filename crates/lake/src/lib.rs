@@ -11,6 +11,7 @@ pub mod catalog; // which file covers which indices
 mod columns;
 pub mod hot; // the tail of each tenant, under one budget
 pub mod lookup; // a few records out of many
+pub mod mirror; // rows against the records that they stand for
 pub mod names; // names to rows
 pub mod rebuild; // rows to records
 pub mod repair; // a catalog made again of its files

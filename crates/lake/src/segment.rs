@@ -10,6 +10,7 @@
 //! It refuses to sync, rename or remove: that order is the archive's.
 
 mod check; // files against hashes, ledger and themselves
+mod derived; // ranges, indexes and counts against the rows
 mod footer; // metadata <-> bytes
 mod forms; // smaller forms of columns
 mod hash; // the rows' own hash

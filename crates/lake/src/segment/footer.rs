@@ -276,6 +276,12 @@ impl Footer {
         self.file.read(self.meta.names.start.saturating_add(start), range.len())
     }
 
+    /// All of the name index.
+    pub(super) fn all_names(&self) -> io::Result<Vec<u8>> {
+        let Range { start, end } = self.meta.names;
+        self.read_names(0..usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX))
+    }
+
     /// Bytes of memory in use, about.
     pub(super) fn heap_bytes(&self) -> usize {
         self.metadata.metadata().memory_size()

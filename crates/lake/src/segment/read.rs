@@ -284,12 +284,7 @@ impl Segment {
     /// # Errors
     /// When the file cannot be read.
     pub fn groups_with_id(&self, id: &[u8; 16]) -> Result<Vec<usize>, Error> {
-        let blooms = self.cache.get((self.number, What::Blooms), || {
-            let footer = self.footer()?;
-            let blooms = self.read_blooms(&footer)?;
-            let bytes = blooms.len() * GROUP_ROWS;
-            Ok((blooms, bytes))
-        })?;
+        let blooms = self.blooms()?;
         let may_have =
             |bloom: &Option<Sbbf>| bloom.as_ref().is_none_or(|bloom| bloom.check(&id[..]));
         Ok(blooms
@@ -298,6 +293,16 @@ impl Segment {
             .filter(|(_, bloom)| may_have(bloom))
             .map(|(at, _)| at)
             .collect())
+    }
+
+    /// The filter over the ids of each row group.
+    pub(super) fn blooms(&self) -> Result<Arc<Vec<Option<Sbbf>>>, Error> {
+        self.cache.get((self.number, What::Blooms), || {
+            let footer = self.footer()?;
+            let blooms = self.read_blooms(&footer)?;
+            let bytes = blooms.len() * GROUP_ROWS;
+            Ok((blooms, bytes))
+        })
     }
 
     fn read_blooms(&self, footer: &Footer) -> Result<Vec<Option<Sbbf>>, Error> {

@@ -70,7 +70,7 @@ pub fn write(
 }
 
 /// The batch with the column of exact bytes behind it.
-fn whole(batch: &RecordBatch, order: &Order<'_>) -> Result<RecordBatch, Error> {
+pub(super) fn whole(batch: &RecordBatch, order: &Order<'_>) -> Result<RecordBatch, Error> {
     let damaged = |what: &str| Error::Segment { path: order.tenant.to_string(), what: what.into() };
     let index = U64s::of(batch, rows::INDEX).ok_or_else(|| damaged("there is no index"))?;
     let Some(first) = index.get(0).filter(|_| batch.num_rows() <= ROWS_MAX) else {
@@ -93,7 +93,7 @@ fn whole(batch: &RecordBatch, order: &Order<'_>) -> Result<RecordBatch, Error> {
 }
 
 /// What the file says about itself, but where its name index is.
-fn meta(batch: &RecordBatch, order: &Order<'_>) -> Result<Meta, Error> {
+pub(super) fn meta(batch: &RecordBatch, order: &Order<'_>) -> Result<Meta, Error> {
     let missing = || Error::Segment {
         path: order.tenant.to_string(),
         what: "columns are missing".to_owned(),
@@ -120,7 +120,7 @@ fn meta(batch: &RecordBatch, order: &Order<'_>) -> Result<Meta, Error> {
 }
 
 /// The first and last claimed time, if one was claimed; the outer `None` if there is no such column.
-fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
+pub(super) fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
     let times = Times::of(batch, rows::OCCURRED_AT)?;
     let mut span: Option<(i64, i64)> = None;
     for time in (0..batch.num_rows()).filter_map(|row| times.get(row)) {
@@ -132,7 +132,7 @@ fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
 
 /// The index of the names of actors and targets: to offsets from the first index; of actors in a
 /// sorted file to rows, which are neighbours there.
-fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<Vec<u8>> {
+pub(super) fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<Vec<u8>> {
     use arrow::array::AsArray as _;
     let actors = Texts::of(batch, "actor_id")?;
     let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
@@ -161,7 +161,7 @@ fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<Vec<u8>> {
     Some(names.finish())
 }
 
-fn encode(
+pub(super) fn encode(
     out: &mut (dyn Write + Send),
     batch: &RecordBatch,
     (mut meta, sorted, index): (Meta, Option<&[u32]>, &[u8]),
@@ -196,7 +196,7 @@ fn encode(
 }
 
 /// The rows by actor, and by index within one.
-fn by_actor(batch: &RecordBatch) -> Option<Vec<u32>> {
+pub(super) fn by_actor(batch: &RecordBatch) -> Option<Vec<u32>> {
     let actors = Texts::of(batch, "actor_id")?;
     let count = u32::try_from(batch.num_rows()).ok()?;
     let mut rows: Vec<(Option<&str>, u32)> =

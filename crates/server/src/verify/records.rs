@@ -9,12 +9,12 @@
 //! Promises: every record whose payload and salt block can be read is decoded and its root compared; loss records are
 //! noted. Refuses to keep records: one section is in memory at a time; of a salt block only which slots were seen.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use event::canonical::System;
 use event::commitment::{LedgerKey, SaltBlock, Sealer};
 use event::entry::Entry;
-use event::event::DEFAULT_SCHEMA;
 use event::ids::{Seq, StoreName, TenantId};
 use event::json::Value;
 use event::limits::SALT_BLOCK_SLOTS;
@@ -74,14 +74,15 @@ impl<'k> Records<'k> {
     pub(crate) fn section(&mut self, section: &SectionRecords<'_>) {
         self.keys(section);
         let Some(payloads) = &section.payloads else { return };
-        let mut wrong: Vec<(u64, &'static str)> = Vec::new();
+        let mut wrong: Vec<(u64, Cow<'static, str>)> = Vec::new();
         let entries = section.entries.as_deref().unwrap_or_default();
+        let opened = self.tenants.entry(section.tenant.clone()).or_default();
         for (position, (payload, entry)) in (0_u64..).zip(payloads.iter().zip(entries)) {
             let index = section.first.0 + position;
-            match self.record(section, position, (payload, entry)) {
+            match opened.record(section, position, (payload, entry)) {
                 Ok(()) => self.opened += 1,
                 Err(Wrong::Unchecked) => {}
-                Err(Wrong::Root(what)) => wrong.push((index, what)),
+                Err(Wrong::Root(what)) => wrong.push((index, what.into())),
             }
         }
         for (first, end, what) in runs(&wrong) {
@@ -167,6 +168,85 @@ impl<'k> Records<'k> {
         }
     }
 
+    /// Whether the roots of a tenant's records can be computed.
+    pub(crate) fn has_key(&self, tenant: &TenantId) -> bool {
+        self.tenants.get(tenant).is_some_and(|opened| opened.sealer.is_some())
+    }
+
+    /// Begins a look at the rows of a segment; from `first_kept` on its records are in the log too, and were looked at there.
+    pub(crate) fn segment(&mut self, segment: &lake::Segment, first_kept: Index) -> Rows<'_> {
+        let tenant = segment.about().tenant.clone();
+        Rows {
+            opened: self.tenants.entry(tenant.clone()).or_default(),
+            count: &mut self.opened,
+            findings: &mut self.findings,
+            tenant,
+            file: segment.name().to_owned(),
+            first_kept,
+            wrong: Vec::new(),
+        }
+    }
+}
+
+/// A look at the rows of one segment.
+#[derive(Debug)]
+pub(crate) struct Rows<'r> {
+    opened: &'r mut Opened,
+    count: &'r mut u64,
+    findings: &'r mut Vec<Finding>,
+    tenant: TenantId,
+    file: String,
+    first_kept: Index,
+    wrong: Vec<(u64, Cow<'static, str>)>,
+}
+
+impl Rows<'_> {
+    /// Takes the salt blocks that the segment brings.
+    pub(crate) fn secrets(&mut self, secrets: impl Iterator<Item = (u64, [u8; 32])>) {
+        for (id, secret) in secrets {
+            self.opened.salts.entry(id).or_insert(SaltBlock { id, secret });
+        }
+    }
+
+    /// Looks at one record.
+    pub(crate) fn record(&mut self, index: Index, (record, entry): (&Record<'_>, &Entry)) {
+        match self.judged(index, record, entry) {
+            Ok(()) => *self.count += u64::from(index < self.first_kept),
+            Err(Wrong::Unchecked) => {}
+            Err(Wrong::Root(what)) => self.wrong(index, what),
+        }
+    }
+
+    fn judged(&mut self, index: Index, record: &Record<'_>, entry: &Entry) -> Result<(), Wrong> {
+        if record.parts().iter().any(|part| part.opened().is_none() || part.key_ref != 0) {
+            return Err(Wrong::Root("a part is withheld"));
+        }
+        if index < self.first_kept && !self.opened.take_slot(record.block_id, record.slot) {
+            return Err(Wrong::Root("its slot of the salt block belongs to another record"));
+        }
+        self.opened.rooted(record, index.0, entry)
+    }
+
+    /// Says what is wrong with a row.
+    pub(crate) fn wrong(&mut self, index: Index, what: impl Into<Cow<'static, str>>) {
+        self.wrong.push((index.0, what.into()));
+    }
+
+    /// Says what was found.
+    pub(crate) fn finish(mut self) {
+        self.wrong.sort();
+        for (first, end, what) in runs(&self.wrong) {
+            let (tenant, file) = (&self.tenant, &self.file);
+            let what =
+                format!("tenant `{tenant}`, records {first} to before {end}: {what} (in `{file}`)");
+            let finding = Finding::new(Weight::Failed, what).in_file(file);
+            self.findings.push(finding.of(tenant.as_str(), first, end));
+        }
+    }
+}
+
+impl Opened {
+    /// Whether a record of the log is the one that its entry and its section speak of.
     fn record(
         &mut self,
         section: &SectionRecords<'_>,
@@ -181,91 +261,16 @@ impl<'k> Records<'k> {
             return Err(Wrong::Root("a part is withheld"));
         }
         came_from(&record, section.source, position).map_err(Wrong::Root)?;
-        let opened = self.tenants.entry(section.tenant.clone()).or_default();
-        if !opened.take_slot(record.block_id, record.slot) {
+        if !self.take_slot(record.block_id, record.slot) {
             return Err(Wrong::Root("its slot of the salt block belongs to another record"));
         }
-        opened.rooted(&record, index, entry)
+        self.rooted(&record, index, entry)
     }
 
-    /// Begins a look at the rows of a segment; from `first_kept` on its records are in the log too, and were looked at there.
-    pub(crate) fn segment<'r>(
-        &'r mut self,
-        segment: &lake::Segment,
-        first_kept: Index,
-    ) -> Rows<'r, 'k> {
-        let tenant = segment.about().tenant.clone();
-        Rows {
-            records: self,
-            tenant,
-            file: segment.name().to_owned(),
-            first_kept,
-            wrong: Vec::new(),
-        }
-    }
-}
-
-/// A look at the rows of one segment.
-#[derive(Debug)]
-pub(crate) struct Rows<'r, 'k> {
-    records: &'r mut Records<'k>,
-    tenant: TenantId,
-    file: String,
-    first_kept: Index,
-    wrong: Vec<(u64, &'static str)>,
-}
-
-impl Rows<'_, '_> {
-    /// Takes the salt blocks that the segment brings.
-    pub(crate) fn secrets(&mut self, secrets: impl Iterator<Item = (u64, [u8; 32])>) {
-        let opened = self.records.tenants.entry(self.tenant.clone()).or_default();
-        for (id, secret) in secrets {
-            opened.salts.entry(id).or_insert(SaltBlock { id, secret });
-        }
-    }
-
-    /// Looks at one record.
-    pub(crate) fn record(&mut self, index: Index, (payload, entry): (&[u8], &Entry)) {
-        match self.judged(index, payload, entry) {
-            Ok(()) => self.records.opened += u64::from(index < self.first_kept),
-            Err(Wrong::Unchecked) => {}
-            Err(Wrong::Root(what)) => self.wrong.push((index.0, what)),
-        }
-    }
-
-    fn judged(&mut self, index: Index, payload: &[u8], entry: &Entry) -> Result<(), Wrong> {
-        let record = Record::decode(payload).map_err(|_| Wrong::Root("the row is no record"))?;
-        if record.parts().iter().any(|part| part.opened().is_none() || part.key_ref != 0) {
-            return Err(Wrong::Root("a part is withheld"));
-        }
-        let opened = self.records.tenants.entry(self.tenant.clone()).or_default();
-        if index < self.first_kept && !opened.take_slot(record.block_id, record.slot) {
-            return Err(Wrong::Root("its slot of the salt block belongs to another record"));
-        }
-        opened.rooted(&record, index.0, entry)
-    }
-
-    /// Says that a row is no record.
-    pub(crate) fn wrong(&mut self, index: Index, what: &'static str) {
-        self.wrong.push((index.0, what));
-    }
-
-    /// Says what was found.
-    pub(crate) fn finish(self) {
-        for (first, end, what) in runs(&self.wrong) {
-            let (tenant, file) = (&self.tenant, &self.file);
-            let what =
-                format!("tenant `{tenant}`, records {first} to before {end}: {what} (in `{file}`)");
-            let finding = Finding::new(Weight::Failed, what).in_file(file);
-            self.records.findings.push(finding.of(tenant.as_str(), first, end));
-        }
-    }
-}
-
-impl Opened {
     /// Whether the entry of the record at `index` commits to it, and says its kind.
     fn rooted(&mut self, record: &Record<'_>, index: u64, entry: &Entry) -> Result<(), Wrong> {
-        let lost = loss(record).map(|(from, to)| (from, to, index));
+        let system = system_kind(record);
+        let lost = loss(record, system).map(|(from, to)| (from, to, index));
         let Some(sealer) = &self.sealer else {
             self.unopened += 1;
             self.losses.extend(lost);
@@ -281,7 +286,7 @@ impl Opened {
         if record.root_under(&sealer.seed(block, record.slot)) != entry.root {
             return Err(Wrong::Root("the root of the entry does not follow from the payload"));
         }
-        let kind = SystemKind::of_schema(&schema(record)).map(SystemKind::entry_kind);
+        let kind = system.map(SystemKind::entry_kind);
         if entry.kind != kind.unwrap_or(event::entry::EntryKind::Event) {
             return Err(Wrong::Root("the kind of the entry is not that of the record"));
         }
@@ -335,23 +340,21 @@ fn came_from(record: &Record<'_>, source: &Source, position: u64) -> Result<(), 
     if agrees { Ok(()) } else { Err("its producer is not that of its section") }
 }
 
-/// The schema that a record names.
-fn schema(record: &Record<'_>) -> String {
-    let what = record.opened().find(|part| part.tag == event::canonical::tag::WHAT);
-    let value = what.and_then(|part| {
-        event::json::parse(part.bytes, event::json::Limits::READER)
-            .ok()?
-            .member("schema")
-            .cloned()
-            .map(Value::into_owned)
-    });
-    let named = value.as_ref().and_then(Value::as_str).map(str::to_owned);
-    named.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned())
+/// Which kind of the server's own records the schema of a record says that it is.
+fn system_kind(record: &Record<'_>) -> Option<SystemKind> {
+    let what = record.opened().find(|part| part.tag == event::canonical::tag::WHAT)?;
+    // Most records name no schema, and nothing need be parsed to see that.
+    let name = br#""schema""#;
+    if !what.bytes.windows(name.len()).any(|bytes| bytes == name) {
+        return None;
+    }
+    let value = event::json::parse(what.bytes, event::json::Limits::READER).ok()?;
+    SystemKind::of_schema(value.member("schema")?.as_str()?)
 }
 
 /// The first and last index that a loss record names.
-fn loss(record: &Record<'_>) -> Option<(u64, u64)> {
-    if SystemKind::of_schema(&schema(record)) != Some(SystemKind::Loss) {
+fn loss(record: &Record<'_>, kind: Option<SystemKind>) -> Option<(u64, u64)> {
+    if kind != Some(SystemKind::Loss) {
         return None;
     }
     let event = record.event().ok()?;
@@ -360,12 +363,12 @@ fn loss(record: &Record<'_>) -> Option<(u64, u64)> {
 }
 
 /// Neighbours with one reason as ranges: first, one past the last, the reason.
-fn runs(wrong: &[(u64, &'static str)]) -> Vec<(u64, u64, &'static str)> {
-    let mut runs: Vec<(u64, u64, &'static str)> = Vec::new();
+fn runs<'w>(wrong: &'w [(u64, Cow<'static, str>)]) -> Vec<(u64, u64, &'w str)> {
+    let mut runs: Vec<(u64, u64, &str)> = Vec::new();
     for (index, what) in wrong {
         match runs.last_mut() {
             Some((_, end, last)) if *end == *index && last == what => *end += 1,
-            _ => runs.push((*index, index + 1, what)),
+            _ => runs.push((*index, index + 1, what.as_ref())),
         }
     }
     runs

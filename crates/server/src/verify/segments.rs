@@ -1,8 +1,9 @@
 //! Segments, row by row: what is archived is what the ledger's entries commit to.
 //!
 //! Every live file is hashed, its rows are put together to records again, each record's root is computed and compared with
-//! the entry that the packs hold. So a value changed in a segment is found, however well the file, its footer and the catalog
-//! were mended after it: the root takes the ledger key.
+//! the entry that the packs hold; what a row shows beyond its record, and what it is found and counted by, is made again and
+//! compared. So a value changed in a segment is found, however well the file, its footer and the catalog were mended after
+//! it: the root takes the ledger key.
 //!
 //! Promises: a file that is missing, swapped, doubled or changed is named, with tenant, indices and file. Refuses to trust
 //! the catalog: ranges must tile, and files that it does not name are named.
@@ -10,11 +11,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use event::ids::TenantId;
+use event::record::Record;
 use lake::Segment;
 use lake::archive;
 use lake::cache::Cache;
 use lake::catalog::{self, Row, State};
+use lake::mirror::{From, Mirror};
 use lake::rebuild::Rebuild;
 use lake::segment::{Columns, Difference};
 use lake::store::Store;
@@ -47,9 +51,8 @@ pub(crate) fn check(
     let mut seen = 0;
     for row in rows.iter().filter(|row| row.state == State::Live) {
         report.files += 1;
-        match segment(&store, &cache, row) {
-            Ok(segment) => rows_of(&segment, reader, records, report),
-            Err(error) => report.findings.push(of(row, damage(&error, path(row)))),
+        if let Err(error) = one(&store, &cache, (row, reader), records) {
+            report.findings.push(of(row, damage(&*error, path(row))));
         }
         seen += row.indices.end - row.indices.start;
         progress(seen);
@@ -87,44 +90,47 @@ fn covered(rows: &[Row], reader: &Reader, report: &mut Report) {
     }
 }
 
-/// The file of a row, hashed and opened.
-fn segment(store: &Store, cache: &Arc<Cache>, row: &Row) -> Result<Segment, lake::Error> {
+/// The file of a row: its bytes, then each of its rows against the ledger's entry.
+fn one(
+    store: &Store,
+    cache: &Arc<Cache>,
+    (row, reader): (&Row, &Reader),
+    records: &mut Records<'_>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let segment = archive::open_row(store, row, cache)?;
-    match segment.verify()? {
-        None => Ok(segment),
+    // Without the keys no root says what the rows should be; their own hash says at least what they were.
+    let difference = match records.has_key(&row.tenant) {
+        true => segment.verify_file()?,
+        false => segment.verify()?,
+    };
+    match difference {
+        None => {}
         Some(Difference::File) => {
-            Err(damaged(&segment, "the file is not the one that the catalog names"))
+            return Err("the file is not the one that the catalog names".into());
         }
         Some(Difference::Rows) => {
-            Err(damaged(&segment, "its rows are not those that its own hash covers"))
+            return Err("its rows are not those that its own hash covers".into());
         }
     }
-}
-
-fn damaged(segment: &Segment, what: &str) -> lake::Error {
-    lake::Error::Segment { path: segment.name().to_owned(), what: what.to_owned() }
+    let batch = segment.batch(&Columns::all())?;
+    compared(&segment, &batch, reader, records)?;
+    let counts = row.file.as_ref().map_or(&[][..], |file| file.rollup.as_slice());
+    Ok(segment.check_derived(&batch, counts)?)
 }
 
 /// Every row of a segment against the ledger's entry.
-fn rows_of(segment: &Segment, reader: &Reader, records: &mut Records<'_>, report: &mut Report) {
-    if let Err(error) = compared(segment, reader, records) {
-        let about = segment.about();
-        let finding = damage(&error, segment.name());
-        let (first, end) = (about.indices.start, about.indices.end);
-        report.findings.push(finding.of(about.tenant.as_str(), first, end));
-    }
-}
-
 fn compared(
     segment: &Segment,
+    batch: &RecordBatch,
     reader: &Reader,
     records: &mut Records<'_>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let about = segment.about();
     let tenant: &TenantId = &about.tenant;
-    let batch = segment.batch(&Columns::all())?;
     let exact = segment.exact()?;
-    let rebuild = Rebuild::new(tenant, &batch).ok_or("its columns are not those of rows")?;
+    let not_rows = "its columns are not those of rows";
+    let rebuild = Rebuild::new(tenant, batch).ok_or(not_rows)?;
+    let mut mirror = Mirror::new(batch).ok_or(not_rows)?;
     let (first, end) = (Index(about.indices.start), Index(about.indices.end));
     let mut payload = Vec::new();
     let mut found = records.segment(segment, reader.first_kept(tenant));
@@ -133,17 +139,27 @@ fn compared(
     for (row, entry) in reader.entries(tenant, first, end).enumerate() {
         let (index, entry) = entry?;
         payload.clear();
-        let whole = match exact.get(&index.0) {
+        let (whole, from) = match exact.get(&index.0) {
             Some(bytes) => {
                 payload.extend_from_slice(bytes);
-                Ok(())
+                (Ok(()), From::Kept)
             }
-            None => rebuild.payload(row, &mut payload),
+            None => (rebuild.payload(row, &mut payload), From::Columns),
         };
-        match whole {
-            Ok(()) => found.record(index, (&payload, &entry)),
-            Err(_) => found.wrong(index, "the row is not whole"),
+        let record = whole.ok().and_then(|()| Record::decode(&payload).ok());
+        let Some(record) = record else {
+            found.wrong(index, "the row is no record");
+            continue;
+        };
+        found.record(index, (&record, &entry));
+        if mirror.received_at(row) != Some(entry.received_at) {
+            found.wrong(index, "the time of receipt is not that of the entry");
         }
+        mirror.add(row, &record, from)?;
+    }
+    for (row, column) in mirror.finish()? {
+        let index = first.0 + u64::try_from(row)?;
+        found.wrong(Index(index), format!("`{column}` is not that of its record"));
     }
     found.finish();
     Ok(())

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, StringArray, TimestampNanosecondArray, UInt8Array};
 use arrow::record_batch::RecordBatch;
 use lake::archive::open_row;
 use lake::cache::Cache;
 use lake::catalog::{self, Row};
+use lake::rollup::Rollup;
 use lake::segment::{self, Columns, Order};
 use lake::store::Store as Files;
 use serde_json::Value;
@@ -168,50 +169,82 @@ fn i6_whatever_is_done_to_a_segment_is_found() {
     assert_eq!(store.cli(&["verify", "store"]).code, Some(0), "everything as it was");
 }
 
+/// What somebody changes who mends everything that vouches for it.
+struct Forgery {
+    /// Which column.
+    column: &'static str,
+    /// What its second row is to have.
+    value: ArrayRef,
+}
+
 /// Changes one value of a segment and mends everything that vouches for it: pages, footer, own hash, catalog.
-fn rewrite(store: &Store, row: &Row) {
+fn rewrite(store: &Store, row: &Row, forgery: &Forgery) {
     let files = Files::new(&store.data_dir());
     let segment = open_row(&files, row, &Arc::new(Cache::new(1 << 20))).expect("a segment");
     let batch = segment.batch(&Columns::all()).expect("rows");
-    let place = batch.schema().index_of("outcome").expect("a column");
-    let outcomes = batch.column(place).as_string::<i32>();
-    let forged = outcomes.iter().enumerate();
-    let forged: StringArray =
-        forged.map(|(row, outcome)| if row == 1 { Some("success") } else { outcome }).collect();
+    let place = batch.schema().index_of(forgery.column).expect("a column");
+    let whole = batch.column(place);
+    let parts = [&*whole.slice(0, 1), &*forgery.value, &*whole.slice(2, whole.len() - 2)];
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[place] = Arc::new(forged);
+    columns[place] = arrow::compute::concat(&parts).expect("a column");
     let batch = RecordBatch::try_new(batch.schema(), columns).expect("a batch");
     let footer = segment.footer().expect("a footer");
     let secrets = |block| footer.secret(block);
     let file = row.file.as_ref().expect("a file");
+    let rollup = Rollup::encode(Rollup::of(&batch).expect("counts").as_ref());
+    let exact = segment.exact().expect("kept records");
     let order = Order {
         tenant: &row.tenant,
         level: segment.about().level,
         class: &row.class,
-        rollup: &file.rollup,
-        exact: &std::collections::BTreeMap::new(),
+        rollup: &rollup,
+        exact: &exact,
         secrets: &secrets,
     };
     let mut bytes = Vec::new();
-    let (_, print) = segment::write(&mut bytes, &batch, &order).expect("a file");
+    let (about, print) = segment::write(&mut bytes, &batch, &order).expect("a file");
     std::fs::write(path(store, row), &bytes).expect("a write");
     let database =
         rusqlite::Connection::open(store.data_dir().join(catalog::FILE)).expect("SQLite");
-    let sql = "UPDATE segments SET bytes = ?1, sha256 = ?2, footer_bytes = ?3, footer_sha256 = ?4 WHERE path = ?5";
+    let sql = "UPDATE segments SET bytes = ?1, sha256 = ?2, footer_bytes = ?3, footer_sha256 = ?4,
+        received_min = ?6, received_max = ?7, rollup = ?8 WHERE path = ?5";
     let (length, footer) = (print.bytes as i64, print.footer_bytes as i64);
+    let (first, last) = about.received_at;
+    let (sha256, footer_sha256) = (&print.sha256[..], &print.footer_sha256[..]);
     let values =
-        rusqlite::params![length, &print.sha256[..], footer, &print.footer_sha256[..], &file.path];
+        rusqlite::params![length, sha256, footer, footer_sha256, &file.path, first, last, rollup];
     assert_eq!(database.execute(sql, values).expect("an update"), 1);
 }
 
 #[test]
 fn i2_a_value_changed_by_somebody_who_mends_every_checksum_is_found() {
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let time = TimestampNanosecondArray::from(vec![1_700_000_000_000_000_000]);
+    let table = [
+        ("outcome", text("success"), "does not follow from the payload"),
+        ("country", text("CH"), "`country` is not that of its record"),
+        ("code", text("too_long"), "`code` is not that of its record"),
+        ("record", Arc::new(UInt8Array::from(vec![5])), "does not follow from the payload"),
+        ("received_at", Arc::new(time.with_timezone("+00:00")), "the time of receipt"),
+    ];
     let store = archived();
     let row = segments(&store).remove(0);
-    rewrite(&store, &row);
     let name = row.file.as_ref().expect("a file").path.clone();
+    let catalog = store.data_dir().join(catalog::FILE);
+    let whole = |path: &Path| std::fs::read(path).expect("bytes");
+    // The server was killed: what its journal holds goes into the file before a copy is taken of it.
+    let database = rusqlite::Connection::open(&catalog).expect("SQLite");
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("one file");
+    drop(database);
+    let (file_before, catalog_before) = (whole(&path(&store, &row)), whole(&catalog));
     let range = format!("{} to before {}", row.indices.start + 1, row.indices.start + 2);
-    expect_damage(&store, &[&name, &range], "one value, every checksum mended");
+    for (column, value, words) in table {
+        rewrite(&store, &row, &Forgery { column, value });
+        expect_damage(&store, &[&name, &range, words], column);
+        std::fs::write(path(&store, &row), &file_before).expect("a write");
+        std::fs::write(&catalog, &catalog_before).expect("a write");
+    }
+    assert_eq!(store.cli(&["verify", "store"]).code, Some(0), "everything as it was");
 }
 
 #[test]
