@@ -52,7 +52,11 @@ pub(crate) fn check(
     for row in rows.iter().filter(|row| row.state == State::Live) {
         report.files += 1;
         if let Err(error) = one(&store, &cache, (row, reader), records) {
-            report.findings.push(of(row, damage(&*error, path(row))));
+            let (named, said) = (path(row), error.to_string());
+            // What the lake says names the file; the ledger and the mirror know of none.
+            let said =
+                if said.contains(named) { said } else { format!("segment `{named}`: {said}") };
+            report.findings.push(of(row, damage(&said, named)));
         }
         seen += row.indices.end - row.indices.start;
         progress(seen);
@@ -155,7 +159,9 @@ fn compared(
         if mirror.received_at(row) != Some(entry.received_at) {
             found.wrong(index, "the time of receipt is not that of the entry");
         }
-        mirror.add(row, &record, from)?;
+        if mirror.add(row, &record, from).is_err() {
+            found.wrong(index, "its record makes no row");
+        }
     }
     for (row, column) in mirror.finish()? {
         let index = first.0 + u64::try_from(row)?;
