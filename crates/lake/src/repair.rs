@@ -8,7 +8,7 @@
 //! Promises: a file counts only if writing its rows again gives the same file, byte for byte; of files that were merged and
 //! what they were merged into the latter is taken; the old catalog is moved to `quarantine/`. It
 //! refuses, naming files and indices, whatever is ambiguous, and a range that no file covers unless a
-//! loss record says that it is lost.
+//! loss record says that it is lost: one still in the log, or one among the rows of the files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,16 +17,23 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use event::event::Event;
 use event::ids::{TenantId, Timestamp};
+use event::record::Record;
+use event::system::SystemKind;
 
 use crate::Error;
 use crate::archive::{CLASS, live_row};
 use crate::cache::Cache;
 use crate::catalog::{self, Row, State};
 use crate::columns::heap_bytes;
+use crate::rebuild::Rebuild;
 use crate::rollup::Rollup;
+use crate::rows::read::{U8s, U64s};
+use crate::rows::{self, RecordKind};
 use crate::segment::{self, About, Columns, Described, Level, Order, Print, Segment, file_name};
 use crate::store::{LAKE, Store};
 
@@ -42,17 +49,45 @@ pub struct Found {
     print: Print,
     rollup: Vec<u8>,
     memory_bytes: u64,
+    /// What its loss records speak of.
+    lost: Vec<Range<u64>>,
+}
+
+impl Found {
+    /// The name of its file below the data directory.
+    #[must_use]
+    pub fn name(&self) -> String {
+        file_name(&self.about.tenant, &self.about.indices, self.about.level)
+    }
+
+    /// Whether it takes the place of the file `name`, which may be damaged: the rows that one claims to have are here, sorted.
+    #[must_use]
+    pub fn replaces(&self, name: &str) -> bool {
+        let Some((tenant, indices, level)) = named(name) else { return false };
+        tenant == self.about.tenant
+            && is_within(&indices, level, (&self.about.indices, self.about.level))
+    }
 }
 
 /// Ranges that loss records speak of, by tenant.
 pub type Lost = BTreeMap<TenantId, Vec<Range<u64>>>;
+
+/// What the ledger says of the archive of each tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What loss records in the log speak of.
+    pub lost: Lost,
+    /// Where the log begins: everything below must be archived.
+    pub first_kept: BTreeMap<TenantId, u64>,
+}
 
 /// The names, below the data directory, of all files that may be segments.
 ///
 /// # Errors
 /// When the folder cannot be read.
 pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
-    let names = Store::new(folder).list(LAKE)?;
+    let store = Store::new(folder);
+    let names = if store.has_folder(LAKE) { store.list(LAKE)? } else { Vec::new() };
     let is_segment = |name: &String| name.ends_with(SUFFIX);
     Ok(names.into_iter().filter(is_segment).map(|name| format!("{LAKE}/{name}")).collect())
 }
@@ -90,24 +125,63 @@ pub fn read(folder: &Path, name: &str) -> Result<Found, Error> {
     }
     let memory_bytes = heap_bytes(batch.columns());
     let rollup = rollup.to_vec();
-    Ok(Found { about, print, rollup, memory_bytes })
+    let lost = losses(&about.tenant, &batch, exact)
+        .ok_or_else(|| damaged("one of its loss records cannot be read"))?;
+    Ok(Found { about, print, rollup, memory_bytes, lost })
+}
+
+/// The ranges that loss records among these rows speak of; `None` if one of them is not whole.
+fn losses(
+    tenant: &TenantId,
+    batch: &RecordBatch,
+    exact: &BTreeMap<u64, Vec<u8>>,
+) -> Option<Vec<Range<u64>>> {
+    let (kinds, indices) = (U8s::of(batch, rows::RECORD)?, U64s::of(batch, rows::INDEX)?);
+    let loss = RecordKind::System(SystemKind::Loss).code();
+    let rebuild = Rebuild::new(tenant, batch)?;
+    let is_loss = |row: &usize| kinds.get(*row) == Some(loss);
+    let range = |row: usize| {
+        let mut payload = Vec::new();
+        match exact.get(&indices.get(row)?) {
+            Some(kept) => payload.clone_from(kept),
+            None => rebuild.payload(row, &mut payload).ok()?,
+        }
+        lost_range(&Record::decode(&payload).ok()?.event().ok()?)
+    };
+    (0..batch.num_rows()).filter(is_loss).map(range).collect()
+}
+
+/// The range that a loss record speaks of.
+#[must_use]
+pub fn lost_range(event: &Event<'_>) -> Option<Range<u64>> {
+    let number = |name: &str| event.attrs.iter().find(|(key, _)| key == name)?.1.as_u64();
+    let (first, last) = (number("from")?, number("to")?);
+    Some(first..last.checked_add(1)?).filter(|range| !range.is_empty())
 }
 
 /// The rows of the catalog that these files are the archive of.
 ///
 /// # Errors
 /// [`Error::Catalog`] when two files overlap and neither was merged into the other, or when nothing
-/// covers a range.
-pub fn choose(found: Vec<Found>, lost: &Lost, now: Timestamp) -> Result<Vec<Row>, Error> {
+/// covers a range before a file or before where the log begins.
+pub fn choose(found: Vec<Found>, known: &Known, now: Timestamp) -> Result<Vec<Row>, Error> {
     let mut tenants: BTreeMap<TenantId, Vec<Found>> = BTreeMap::new();
+    let mut lost = known.lost.clone();
+    for tenant in known.first_kept.keys() {
+        tenants.entry(tenant.clone()).or_default();
+    }
     for file in found {
-        tenants.entry(file.about.tenant.clone()).or_default().push(file);
+        let tenant = file.about.tenant.clone();
+        lost.entry(tenant.clone()).or_default().extend(file.lost.iter().cloned());
+        tenants.entry(tenant).or_default().push(file);
     }
     let mut rows = Vec::new();
     for (tenant, files) in tenants {
-        let nothing = Vec::new();
-        let lost = lost.get(&tenant).unwrap_or(&nothing);
-        rows.extend(tile(&tenant, newest(files), lost, now)?);
+        let lost = lost.remove(&tenant).unwrap_or_default();
+        let first_kept = known.first_kept.get(&tenant).copied().unwrap_or(0);
+        let mut tiling = Tiling { tenant: &tenant, lost: &lost, now, rows: Vec::new(), end: 0 };
+        tiling.files(newest(files), first_kept)?;
+        rows.append(&mut tiling.rows);
     }
     catalog::watermarks(&rows)?;
     Ok(rows)
@@ -132,55 +206,107 @@ pub fn replace(folder: &Path, rows: &[Row]) -> Result<Vec<String>, Error> {
     Ok(moved)
 }
 
+/// Whether two catalogs say the same of what is archived: the same files and the same lost ranges.
+/// When a row was made, and about how much memory its rows take, are no part of it.
+#[must_use]
+pub fn is_same(there: &[Row], made: &[Row]) -> bool {
+    let plain = |rows: &[Row]| -> Vec<Row> {
+        let laid = rows.iter().filter(|row| row.state != State::Replaced).cloned();
+        let plain = |mut row: Row| {
+            row.created_at = Timestamp(0);
+            row.file.iter_mut().for_each(|file| file.memory_bytes = 0);
+            row
+        };
+        laid.map(plain).collect()
+    };
+    plain(there) == plain(made)
+}
+
+/// Moves a file that [`Found::replaces`] speaks of to `quarantine/`; returns its name there.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn set_aside(folder: &Path, name: &str) -> Result<String, Error> {
+    Store::new(folder).quarantine(name)
+}
+
 /// The files that were not merged into another: a sorted file takes the place of all within its range.
 fn newest(mut files: Vec<Found>) -> Vec<Found> {
     let merged: Vec<(Range<u64>, Level)> =
         files.iter().map(|file| (file.about.indices.clone(), file.about.level)).collect();
     files.retain(|file| {
         let (inner, level) = (&file.about.indices, file.about.level);
-        !merged.iter().any(|(outer, by)| {
-            let is_within = outer.start <= inner.start && inner.end <= outer.end;
-            *by == Level::L1 && is_within && (outer != inner || *by != level)
-        })
+        !merged.iter().any(|(outer, by)| is_within(inner, level, (outer, *by)))
     });
     files.sort_by_key(|file| file.about.indices.start);
     files
 }
 
-/// The rows of one tenant: files in index order, and lost ranges between them.
-fn tile(
-    tenant: &TenantId,
-    files: Vec<Found>,
-    lost: &[Range<u64>],
+/// Whether a file of these indices and this level was merged into a file of the other's.
+fn is_within(inner: &Range<u64>, level: Level, (outer, by): (&Range<u64>, Level)) -> bool {
+    let is_covered = outer.start <= inner.start && inner.end <= outer.end;
+    by == Level::L1 && is_covered && (outer != inner || by != level)
+}
+
+/// What a file claims to be by its name; `None` if it is none of a segment.
+fn named(name: &str) -> Option<(TenantId, Range<u64>, Level)> {
+    let words = name.strip_prefix(LAKE)?.strip_prefix('/')?.strip_suffix(SUFFIX)?;
+    let (words, level) = words.rsplit_once(".l")?;
+    let (tenant, range) = words.rsplit_once('.')?;
+    let (start, end) = range.split_once('-')?;
+    let (tenant, level) = (TenantId::parse(tenant).ok()?, Level::of(level.parse().ok()?)?);
+    let indices = start.parse().ok()?..end.parse().ok()?;
+    (file_name(&tenant, &indices, level) == name && !indices.is_empty())
+        .then_some((tenant, indices, level))
+}
+
+/// The rows of one tenant, as far as they are laid.
+struct Tiling<'a> {
+    tenant: &'a TenantId,
+    lost: &'a [Range<u64>],
     now: Timestamp,
-) -> Result<Vec<Row>, Error> {
-    let (mut rows, mut end, mut before) = (Vec::new(), 0, String::from("nothing"));
-    for file in files {
-        let name = file_name(tenant, &file.about.indices, file.about.level);
-        let start = file.about.indices.start;
-        if start < end {
-            let what = format!(
-                "`{before}` and `{name}` both have {start}, and neither replaces the other"
-            );
-            return Err(Error::Catalog { what });
-        }
-        while end < start {
-            let Some(hole) = lost.iter().find(|hole| hole.start == end && hole.end <= start) else {
+    rows: Vec<Row>,
+    end: u64,
+}
+
+impl Tiling<'_> {
+    /// Lays files in index order, and lost ranges between them and up to where the log begins.
+    fn files(&mut self, files: Vec<Found>, first_kept: u64) -> Result<(), Error> {
+        let mut before = String::from("nothing");
+        for file in files {
+            let (name, start) = (file.name(), file.about.indices.start);
+            if start < self.end {
                 let what = format!(
-                    "no file of tenant `{tenant}` covers {end} to {start}, before `{name}`"
+                    "`{before}` and `{name}` both have {start}, and neither replaces the other"
                 );
                 return Err(Error::Catalog { what });
-            };
-            end = hole.end;
-            rows.push(lost_row(tenant, hole, now));
+            }
+            self.lose(start, &format!("before `{name}`"))?;
+            self.end = file.about.indices.end;
+            before = name;
+            let mut row = live_row((&file.about, &file.print), file.rollup, file.memory_bytes);
+            row.created_at = self.now;
+            self.rows.push(row);
         }
-        end = file.about.indices.end;
-        before = name;
-        let mut row = live_row((&file.about, &file.print), file.rollup, file.memory_bytes);
-        row.created_at = now;
-        rows.push(row);
+        self.lose(first_kept, "and the log begins only there")
     }
-    Ok(rows)
+
+    /// Lays lost ranges up to `until`; `place` says where that is.
+    fn lose(&mut self, until: u64, place: &str) -> Result<(), Error> {
+        while self.end < until {
+            let start = self.end;
+            let covering = self.lost.iter().filter(|hole| hole.contains(&start));
+            let Some(end) = covering.map(|hole| hole.end.min(until)).max() else {
+                let tenant = self.tenant;
+                let what =
+                    format!("no file of tenant `{tenant}` covers {start} to {until}, {place}");
+                return Err(Error::Catalog { what });
+            };
+            self.end = end;
+            self.rows.push(lost_row(self.tenant, &(start..end), self.now));
+        }
+        Ok(())
+    }
 }
 
 fn lost_row(tenant: &TenantId, indices: &Range<u64>, now: Timestamp) -> Row {
@@ -197,7 +323,7 @@ fn lost_row(tenant: &TenantId, indices: &Range<u64>, now: Timestamp) -> Row {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Found { about, print, rollup, memory_bytes } = self;
+        let Found { about, print, rollup, memory_bytes, lost } = self;
         let occurred = about.occurred_at;
         let [min, max] = [occurred.map(|times| times.0), occurred.map(|times| times.1)]
             .map(|time| time.map_or_else(|| NONE.to_owned(), |time| time.to_string()));
@@ -211,7 +337,11 @@ impl fmt::Display for Found {
         write!(f, "{} {} {min} {max} ", about.received_at.0, about.received_at.1)?;
         write!(f, "{} {} ", print.bytes, base64(&print.sha256))?;
         write!(f, "{} {} ", print.footer_bytes, base64(&print.footer_sha256))?;
-        write!(f, "{memory_bytes} {}", base64(rollup))
+        write!(f, "{memory_bytes} {} ", base64(rollup))?;
+        let lost: Vec<String> =
+            lost.iter().map(|range| format!("{}-{}", range.start, range.end)).collect();
+        f.write_str(if lost.is_empty() { NONE } else { "" })?;
+        f.write_str(&lost.join(","))
     }
 }
 
@@ -246,7 +376,17 @@ fn parse<'l>(words: &mut impl Iterator<Item = &'l str>) -> Option<Found> {
     let (length, sha256) = (number(words)?, bytes(words)?.try_into().ok()?);
     let (footer_bytes, footer_sha256) = (number(words)?, bytes(words)?.try_into().ok()?);
     let print = Print { bytes: length, sha256, footer_bytes, footer_sha256 };
-    Some(Found { about, print, memory_bytes: number(words)?, rollup: bytes(words)? })
+    let (memory_bytes, rollup) = (number(words)?, bytes(words)?);
+    let lost = match words.next()? {
+        NONE => Vec::new(),
+        list => list.split(',').map(range).collect::<Option<_>>()?,
+    };
+    Some(Found { about, print, rollup, memory_bytes, lost })
+}
+
+fn range(word: &str) -> Option<Range<u64>> {
+    let (start, end) = word.split_once('-')?;
+    Some(start.parse().ok()?..end.parse().ok()?).filter(|range| !range.is_empty())
 }
 
 fn number<'l, T: FromStr>(words: &mut impl Iterator<Item = &'l str>) -> Option<T> {

@@ -20,6 +20,9 @@ use crate::tenants::OpenError;
 /// What to do about damage.
 const DAMAGE: &str = "keep a copy of the data directory, look with `indelible verify store`, then see docs/operate/recovery.md";
 
+/// What to do about a catalog.
+const CATALOG: &str = "keep a copy of the data directory, then make the catalog again of its files: `indelible repair catalog --data-dir D`";
+
 /// What to do about a disk that failed.
 const DISK_FAULT: &str = "check the disk, then start again: the start recovers";
 
@@ -89,8 +92,20 @@ pub(crate) fn archive(error: &lake::Error) -> Failure {
         lake::Error::DiskFull { .. } | lake::Error::Disk { .. } => {
             Failure::new(Exit::Failed, whole(error), "check the disk and the folder's permissions")
         }
+        lake::Error::Catalog { .. } => or_catalog(damaged(&whole(error))),
+        // A file that an older catalog names is gone for good.
+        lake::Error::Segment { .. } => {
+            let hint =
+                format!("put the file back from a backup; if the catalog was changed: {CATALOG}");
+            Failure { hint, ..damaged(&whole(error)) }
+        }
         _ => damaged(&whole(error)),
     }
+}
+
+/// Damage that a catalog made again of its files may mend.
+pub(crate) fn or_catalog(failure: Failure) -> Failure {
+    Failure { hint: CATALOG.to_owned(), ..failure }
 }
 
 /// A ledger that cannot be opened.
@@ -148,7 +163,7 @@ pub(crate) fn disk_fault(error: &ledger::Error) -> Exit {
 }
 
 /// An error with everything behind it.
-fn whole(error: &impl Error) -> String {
+pub(crate) fn whole(error: &impl Error) -> String {
     let mut text = error.to_string();
     let mut behind = error.source();
     while let Some(cause) = behind {

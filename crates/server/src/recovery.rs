@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Promises: damage is named and refused with exit code 10 before a byte is written; a damaged payload is a recorded loss
-//! and the server starts. Refuses to repair: that is `indelible repair wal`, by a person.
+//! and the server starts. Refuses to repair: that is `indelible repair`, by a person.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -123,7 +123,14 @@ fn check_archived(store: &Store, survey: &Survey) -> Result<(), Failure> {
     let scratch = Scratch::new().map_err(|error| failures::io(&error))?;
     let rows = catalog::look(&store.folder, scratch.path());
     let rows = rows.map_err(|error| failures::archive(&error))?.unwrap_or_default();
-    let ends = catalog::watermarks(&rows).map_err(|error| failures::archive(&error))?;
+    // Which of the two is wrong nobody can say: a catalog that is gone or older is the likelier, and can be made again.
+    meets(survey, &rows).map_err(failures::or_catalog)
+}
+
+/// Whether a catalog of these rows meets the ledger: every record is in the log or archived, and none is archived that the
+/// ledger does not have.
+pub(crate) fn meets(survey: &Survey, rows: &[catalog::Row]) -> Result<(), Failure> {
+    let ends = catalog::watermarks(rows).map_err(|error| failures::archive(&error))?;
     let ends: Vec<_> = ends.into_iter().map(|(tenant, end)| (tenant, Index(end))).collect();
     survey.check_archived(&ends).map_err(|error| failures::ledger(&error))
 }
@@ -191,19 +198,16 @@ fn compare(store: &Store, listed: &Manifest) -> Result<(), Failure> {
         found.push(manifest::FileEntry { path, size, sha256 });
     }
     for difference in listed.differences(&found) {
-        match difference {
-            Difference::Missing { path } => {
-                return Err(failures::damaged(&format!("`{path}` is missing since the last stop")));
-            }
-            Difference::Changed { path } => {
-                return Err(failures::damaged(&format!(
-                    "`{path}` is not what it was at the last stop"
-                )));
-            }
+        let (path, what) = match difference {
+            Difference::Missing { path } => (path, "is missing since the last stop"),
+            Difference::Changed { path } => (path, "is not what it was at the last stop"),
             Difference::Unlisted { path } => {
                 tracing::warn!(%path, "a file that was not there at the last stop");
+                continue;
             }
-        }
+        };
+        let failure = failures::damaged(&format!("`{path}` {what}"));
+        return Err(if path == catalog::FILE { failures::or_catalog(failure) } else { failure });
     }
     Ok(())
 }

@@ -5,7 +5,10 @@
 //! changed: what somebody else deleted or altered stays visible. Refuses to work without the store's keys: roots follow
 //! from payloads only under the ledger key.
 
-use std::collections::{BTreeSet, HashMap};
+pub(crate) mod catalog; // a catalog made again of its files
+pub(crate) mod facts; // one of these files, read by a process with limits
+
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,20 +42,36 @@ pub(crate) struct Mended {
     pub(crate) manifest: Option<&'static str>,
 }
 
+/// A store that nobody else has as long as this is held, with its keys.
+struct Owned {
+    content: Content,
+    keyring: Keyring,
+    _lock: StoreLock,
+}
+
+impl Owned {
+    /// Looks at `control.db`, opens the keys and takes the store.
+    fn take(data_dir: &Path, key_dir: Option<&Path>) -> Result<Owned, Failure> {
+        let content =
+            look(data_dir).map_err(|error| failures::control(&error))?.ok_or_else(|| {
+                let what = format!("`{}` holds no `control.db`", data_dir.display());
+                Failure::new(Exit::Usage, what, "name the folder of the store with --data-dir")
+            })?;
+        let keyring = Keyring::open(&keyring::base(key_dir), &content.store);
+        let keyring = keyring.map_err(|error| failures::keys(&error))?;
+        let lock = StoreLock::acquire(data_dir, std::process::id()).map_err(|error| {
+            failures::store(
+                &error.into(),
+                &Config { data_dir: data_dir.to_path_buf(), ..Config::default() },
+            )
+        })?;
+        Ok(Owned { content, keyring, _lock: lock })
+    }
+}
+
 /// Mends the log of the store in `data_dir`.
 pub(crate) fn wal(data_dir: &Path, key_dir: Option<&Path>) -> Result<Mended, Failure> {
-    let content = look(data_dir).map_err(|error| failures::control(&error))?.ok_or_else(|| {
-        let what = format!("`{}` holds no `control.db`", data_dir.display());
-        Failure::new(Exit::Usage, what, "name the folder of the store with --data-dir")
-    })?;
-    let keyring = Keyring::open(&keyring::base(key_dir), &content.store);
-    let keyring = keyring.map_err(|error| failures::keys(&error))?;
-    let _lock = StoreLock::acquire(data_dir, std::process::id()).map_err(|error| {
-        failures::store(
-            &error.into(),
-            &Config { data_dir: data_dir.to_path_buf(), ..Config::default() },
-        )
-    })?;
+    let Owned { content, keyring, _lock } = Owned::take(data_dir, key_dir)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(data_dir));
     let mut known = Known::default();
     let looked = inspect::inspect(&disk, Beside::Nothing, &mut |section| known.take(section));
@@ -61,7 +80,15 @@ pub(crate) fn wal(data_dir: &Path, key_dir: Option<&Path>) -> Result<Mended, Fai
     let facts =
         |tenant: &TenantId, keys: &[KeyBlob], payload: &[u8]| known.facts(tenant, keys, payload);
     let repairs = repair::wal(&disk, &facts).map_err(|error| failures::ledger(&error))?;
-    let manifest = mend_manifest(data_dir, &keyring, (&disk, &repairs))?;
+    let looked = inspect::inspect(&disk, Beside::Nothing, &mut |_| {});
+    let is_touched = |path: &str| {
+        let is_mended = repairs.mended.iter().any(|place| place.file == path);
+        is_mended || repairs.quarantined.iter().any(|file| file == path)
+    };
+    let manifest = match looked.map_err(|error| failures::ledger(&error))?.ends_in_stop {
+        true => mend_manifest(data_dir, &keyring, &is_touched)?,
+        false => None,
+    };
     Ok(Mended { repairs, manifest })
 }
 
@@ -156,16 +183,12 @@ pub(crate) fn attribute<'e, 'a>(event: &'e Event<'a>, name: &str) -> Option<&'e 
     event.attrs.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// Makes `MANIFEST` fit the files that were mended, if the log ends in a clean stop.
+/// Makes `MANIFEST` fit the files that a repair has touched. The log must end in a clean stop.
 fn mend_manifest(
     data_dir: &Path,
     keyring: &Keyring,
-    (disk, repairs): (&Arc<dyn Disk>, &Repairs),
+    is_touched: &dyn Fn(&str) -> bool,
 ) -> Result<Option<&'static str>, Failure> {
-    let looked = inspect::inspect(disk, Beside::Nothing, &mut |_| {});
-    if !looked.map_err(|error| failures::ledger(&error))?.ends_in_stop {
-        return Ok(None);
-    }
     let key = keyring.checkpoint_key(&tenants::system()).map_err(|error| failures::keys(&error))?;
     let failed = |error: std::io::Error| failures::file(manifest::FILE, &error);
     let path = data_dir.join(manifest::FILE);
@@ -174,11 +197,6 @@ fn mend_manifest(
         Ok(text) => {
             let listed = Manifest::open(&text, key.verifier());
             let listed = listed.map_err(|error| failures::damaged(&error.to_string()))?;
-            let touched: BTreeSet<&str> =
-                repairs.mended.iter().map(|place| place.file.as_str()).collect();
-            let is_touched = |path: &str| {
-                touched.contains(path) || repairs.quarantined.iter().any(|file| file == path)
-            };
             let kept = listed.files.iter().filter(|entry| !is_touched(&entry.path)).cloned();
             let mended = found.into_iter().filter(|entry| is_touched(&entry.path));
             let mut files: Vec<_> = kept.chain(mended).collect();

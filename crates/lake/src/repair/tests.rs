@@ -26,7 +26,7 @@ fn found(indices: Range<u64>, level: Level) -> Found {
         occurred_at: Some((-5, 6)),
     };
     let print = Print { bytes: 7, sha256: [8; 32], footer_bytes: 9, footer_sha256: [10; 32] };
-    Found { about, print, rollup: Vec::new(), memory_bytes: 11 }
+    Found { about, print, rollup: Vec::new(), memory_bytes: 11, lost: Vec::new() }
 }
 
 #[test]
@@ -35,6 +35,7 @@ fn a_line_and_what_it_says_are_inverse() {
     other.about.occurred_at = None;
     other.about.class = String::new();
     other.rollup = vec![1, 2, 3];
+    other.lost = vec![2..3, 5..9];
     for file in [found(3..10, Level::L0), other] {
         let line = file.to_string();
         assert_eq!(line.parse(), Ok(file));
@@ -49,7 +50,12 @@ fn a_line_and_what_it_says_are_inverse() {
 
 fn chosen(files: Vec<Found>, lost: &[Range<u64>]) -> Result<Vec<(u64, u64, u8, State)>, String> {
     let lost = Lost::from([(tenant("a"), lost.to_vec())]);
-    let rows = choose(files, &lost, NOW).map_err(|error| error.to_string())?;
+    let known = Known { lost, first_kept: BTreeMap::new() };
+    laid(files, &known)
+}
+
+fn laid(files: Vec<Found>, known: &Known) -> Result<Vec<(u64, u64, u8, State)>, String> {
+    let rows = choose(files, known, NOW).map_err(|error| error.to_string())?;
     let short = |row: Row| (row.indices.start, row.indices.end, row.level, row.state);
     Ok(rows.into_iter().map(short).collect())
 }
@@ -83,6 +89,62 @@ fn a_lost_range_needs_a_loss_record() {
 }
 
 #[test]
+fn a_loss_record_in_a_file_counts_and_the_archive_reaches_the_log() {
+    let mut later = found(15..20, Level::L0);
+    later.lost = vec![8..12, 12..15, 20..30];
+    let files = || vec![found(0..10, Level::L0), later.clone()];
+    let due = [(0, 10, 0, State::Live), (10, 12, 0, State::Lost), (12, 15, 0, State::Lost)];
+    let mut due = [&due[..], &[(15, 20, 0, State::Live)]].concat();
+    assert_eq!(chosen(files(), &[]), Ok(due.clone()));
+    let reaching = |end| Known { lost: Lost::new(), first_kept: [(tenant("a"), end)].into() };
+    due.push((20, 25, 0, State::Lost));
+    assert_eq!(laid(files(), &reaching(25)), Ok(due));
+    let refusal = laid(files(), &reaching(31)).unwrap_err();
+    assert!(refusal.contains("tenant `a` covers 30 to 31"), "{refusal}");
+    let refusal = laid(Vec::new(), &reaching(1)).unwrap_err();
+    assert!(refusal.contains("tenant `a` covers 0 to 1"), "no file at all: {refusal}");
+}
+
+#[test]
+fn loss_records_among_rows_are_read_and_nothing_else_is() {
+    let whose = tenant("a");
+    let id = event::ids::EventId([7; 16]);
+    let record = event::system::loss(&whose, id, (10, 14), "a flipped bit");
+    let mut builder = crate::RowsBuilder::new();
+    let salt = |slot| crate::Salt { block: 1, slot };
+    builder.push(&record.event, &record.stamps, salt(0));
+    // A producer may write what it likes.
+    let mut foreign = record.stamps.clone();
+    foreign.system = event::canonical::System::No;
+    builder.push(&record.event, &foreign, salt(1));
+    let batch = builder.finish().place(40, Timestamp(1_000)).finish().unwrap();
+    let found = losses(&whose, &batch, &BTreeMap::new()).unwrap();
+    assert_eq!((found.len(), &found[0]), (1, &(10..15)));
+}
+
+#[test]
+fn a_damaged_file_gives_way_to_a_merged_one_that_has_its_range() {
+    let merged = found(10..30, Level::L1);
+    let name = |indices, level| file_name(&tenant("a"), &indices, level);
+    let of_other = file_name(&tenant("b"), &(10..20), Level::L0);
+    let cases = [
+        (name(10..20, Level::L0), true),
+        (name(10..30, Level::L0), true),
+        (name(20..30, Level::L1), true),
+        (name(10..30, Level::L1), false),
+        (name(9..20, Level::L0), false),
+        (name(20..31, Level::L0), false),
+        (of_other, false),
+        ("lake/a.10-20.l0.parquet".into(), false),
+        ("lake/rubbish.parquet".into(), false),
+    ];
+    for (name, is_replaced) in cases {
+        assert_eq!(merged.replaces(&name), is_replaced, "{name}");
+    }
+    assert!(!found(10..30, Level::L0).replaces(&name(10..20, Level::L0)), "it is not merged");
+}
+
+#[test]
 fn what_is_ambiguous_is_refused_by_name() {
     use Level::{L0, L1};
     for files in [
@@ -108,7 +170,7 @@ fn store() -> (tempfile::TempDir, Vec<Row>) {
             let whose = tenant(name);
             let truth = |index: u64, out: &mut Vec<u8>| {
                 let row = usize::try_from(index - first).unwrap();
-                let rebuild = crate::rebuild::Rebuild::new(&whose, &batch).unwrap();
+                let rebuild = Rebuild::new(&whose, &batch).unwrap();
                 rebuild.payload(row, out).map_err(Into::into)
             };
             let secrets = |_| Some([3; 32]);
@@ -131,7 +193,7 @@ fn a_catalog_is_made_again_of_its_files() {
     assert_eq!(names.len(), 7, "three of each tenant, and the merged one");
     let lines = names.iter().map(|name| read(folder.path(), name).unwrap().to_string());
     let found: Vec<Found> = lines.map(|line| line.parse().unwrap()).collect();
-    let rows = choose(found, &Lost::new(), NOW).unwrap();
+    let rows = choose(found, &Known::default(), NOW).unwrap();
     let moved = replace(folder.path(), &rows).unwrap();
     assert_eq!(moved, ["quarantine/catalog.db"]);
     let cache = Arc::new(Cache::new(1 << 20));

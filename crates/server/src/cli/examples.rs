@@ -35,7 +35,8 @@ Examples:
 pub(super) const REPAIR: &str = "\
 Examples:
   indelible verify store --data-dir ./indelible-data
-  indelible repair wal --data-dir ./indelible-data";
+  indelible repair wal --data-dir ./indelible-data
+  indelible repair catalog --data-dir ./indelible-data";
 
 /// Of `segment`.
 pub(super) const SEGMENT: &str = "\

@@ -42,6 +42,7 @@ fn command_lines_of_the_contract_are_read() {
         "verify receipt F --event E --key K --key L --instance 000102030405060708090a0b0c0d0e0f --seq 7",
         "verify checkpoint OLD NEW --proof F --key K",
         "repair wal --data-dir D",
+        "repair catalog --data-dir D --key-dir K --json",
         "segment ls --json",
         "segment flush --data-dir D",
         "tenant ls --json",

@@ -19,20 +19,20 @@ use crate::harness::{Server, Store};
 /// Events of a store here, in batches of fifty.
 const EVENTS: usize = 300;
 /// Settings at which so few events fill several segments and log files.
-const TINY: [(&str, &str); 4] = [
+pub(crate) const TINY: [(&str, &str); 4] = [
     ("INDELIBLE__LEDGER__WAL_FILE_BYTES", "65536"),
     ("INDELIBLE__LEDGER__WAL_BYTES_MAX", "1048576"),
     ("INDELIBLE__LAKE__FLUSH_ROWS_MAX", "100"),
     ("INDELIBLE__LAKE__FLUSH_ROWS_MIN", "50"),
 ];
 
-fn serve(store: &Store) -> Server {
+pub(crate) fn serve(store: &Store) -> Server {
     let mut command = store.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.envs(TINY);
     store.start(command).unwrap_or_else(|ran| panic!("the server did not start: {ran:?}"))
 }
 
-fn fill(server: &Server) {
+pub(crate) fn fill(server: &Server) {
     for batch in 0..EVENTS / 50 {
         let event = |place: usize| {
             let number = batch * 50 + place;
@@ -49,7 +49,7 @@ fn fill(server: &Server) {
 }
 
 /// What a reader sees of the events: how many by outcome, all of them in order, a search, and proven events.
-fn seen(server: &Server) -> (Value, Value, Value, Vec<Value>) {
+pub(crate) fn seen(server: &Server) -> (Value, Value, Value, Vec<Value>) {
     let rows = |sql: &str| {
         let body = serde_json::json!({ "sql": sql }).to_string();
         let reply = server.post("/v1/query", &body);
@@ -73,7 +73,7 @@ fn seen(server: &Server) -> (Value, Value, Value, Vec<Value>) {
 }
 
 /// Archives everything and waits until every segment that is worth it is merged.
-fn archive(server: &Server) {
+pub(crate) fn archive(server: &Server) {
     let reply = server.post("/v1/segments/flush", "");
     assert_eq!(reply.status, 200, "{}", reply.text());
     for _ in 0..10_000 {
@@ -112,7 +112,7 @@ fn i6_answers_are_the_same_over_flush_merge_and_restart() {
 }
 
 /// A store whose events are all archived, killed: no `MANIFEST` vouches for its files.
-fn archived() -> Store {
+pub(crate) fn archived() -> Store {
     let store = Store::new();
     let server = serve(&store);
     fill(&server);
@@ -121,14 +121,14 @@ fn archived() -> Store {
     store
 }
 
-fn segments(store: &Store) -> Vec<Row> {
+pub(crate) fn segments(store: &Store) -> Vec<Row> {
     let scratch = tempfile::tempdir().expect("a folder for copies");
     let rows = catalog::look(&store.data_dir(), scratch.path()).expect("a sound catalog");
     let live = |row: &Row| row.state == catalog::State::Live && row.tenant.as_str() == "default";
     rows.expect("a catalog").into_iter().filter(live).collect()
 }
 
-fn path(store: &Store, row: &Row) -> PathBuf {
+pub(crate) fn path(store: &Store, row: &Row) -> PathBuf {
     store.data_dir().join(&row.file.as_ref().expect("a file").path)
 }
 
