@@ -36,8 +36,11 @@ fn measured(options: &Options, folder: &Path) -> io::Result<Sheet> {
 
 fn ours(options: &Options, folder: &Path, sheet: &mut Sheet) -> io::Result<()> {
     say("ours");
-    // What is still in the log is read there, too: with short log files next to nothing is.
-    let short = [("INDELIBLE__LEDGER__WAL_FILE_BYTES", "1048576".to_owned())];
+    // What is still in the log is read there, too: with a short log next to nothing is.
+    let short = [
+        ("INDELIBLE__LEDGER__WAL_FILE_BYTES", "1048576".to_owned()),
+        ("INDELIBLE__LEDGER__WAL_BYTES_MAX", "8388608".to_owned()),
+    ];
     let store = Store::start(options, folder, &short)?;
     let loaded = store.fill(&names::pieces(options.events))?;
     store.settle()?;

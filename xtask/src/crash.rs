@@ -5,6 +5,7 @@
 //! simulator and the trace are for.
 
 mod archive;
+mod full;
 mod fuse;
 mod http;
 mod load;
@@ -26,11 +27,13 @@ const HELP: &str = "\
 cargo xtask crash [PART] [OPTIONS]
 
   rounds     kill -9 under mixed load; compares with what was acknowledged after each restart
-  archive    kill -9 over flush, merge and trim: tiny thresholds, counts by search and SQL
+  archive    kill -9 over flush, merge and trim: tiny thresholds, counts by search and SQL; a build
+             that trims before it has archived must fail
   window     20 processes without streams, killed at random; each id is stored once
   control    the window part on a build without the id window, which must fail
   fuse       power cuts on a file system that loses what was not synced (root, /dev/fuse); builds that
              do not sync, or sync too little, must fail
+  full       a disk that is really full (root): refused, read, resumed, nothing lost
   trace      strace: the sync stands between the last write and the 2xx; EIO ends with exit code 70
   (none)     all of them
 
@@ -38,6 +41,9 @@ cargo xtask crash [PART] [OPTIONS]
   --events N     events that each store of 25 rounds ends with (400000)
   --bin FILE     a binary to use; else one is built with --release
 ";
+
+/// Disks that are filled at most, however many rounds there are.
+const FULL_DISKS_MAX: u64 = 5;
 
 /// The options of a run.
 #[derive(Debug, Clone)]
@@ -68,6 +74,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             fuse::must_fail(&planted::binary(name)?, name)?;
         }
     }
+    if (all || options.part == "archive") && options.binary.is_none() {
+        archive::must_fail(&planted::binary("trim_early")?, "trim_early")?;
+    }
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
         None => planted::true_binary()?,
@@ -77,6 +86,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
     if all || options.part == "fuse" {
         fuse::run(&binary, options.rounds)?;
+    }
+    if all || options.part == "full" {
+        full::run(&binary, options.rounds.min(FULL_DISKS_MAX))?;
     }
     if all || options.part == "window" {
         run::say(&window::run(&binary)?);
@@ -105,7 +117,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
             "--rounds" => options.rounds = number(value()?)?,
             "--events" => options.events = number(value()?)?,
             "--bin" => options.binary = Some(PathBuf::from(value()?)),
-            "rounds" | "archive" | "window" | "control" | "trace" | "fuse" => {
+            "rounds" | "archive" | "window" | "control" | "trace" | "fuse" | "full" => {
                 options.part.clone_from(word);
             }
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),

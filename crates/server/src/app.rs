@@ -53,11 +53,13 @@ pub(crate) struct App {
     pub(crate) is_hot_full: AtomicBool,
 }
 
-/// Where statements run: a runtime of their own, few at a time.
+/// Where look-ups and statements run: runtimes of their own, few statements at a time.
 #[derive(Debug)]
 pub(crate) struct Queries {
-    /// The runtime.
+    /// The runtime of look-ups.
     pub(crate) runtime: Handle,
+    /// The runtime of SQL statements.
+    pub(crate) statements: Handle,
     /// One permit for each statement that may run.
     pub(crate) slots: Arc<Semaphore>,
     /// Where sorts and joins spill to.

@@ -49,6 +49,11 @@ use crate::{failures, handout, keeper, ship, tenants};
 const QUERIES_MAX: usize = 4;
 /// Threads of the query runtime.
 const QUERY_THREADS: usize = 2;
+/// The runtime of SQL statements, whose threads give way to all others: a scan of everything takes what ingest and look-ups
+/// leave of the processors.
+const STATEMENTS: &str = "statement";
+/// By how much they give way, in the words of `nice`.
+const STATEMENT_NICENESS: i32 = 10;
 /// How long answers of a poisoned server have to leave.
 const FAULT_DRAIN: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests that were begun to be counted.
@@ -97,6 +102,7 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
 struct Server {
     runtime: Runtime,
     queries: Runtime,
+    statements: Runtime,
     app: Arc<App>,
     store: Owned,
     started: recovery::Started,
@@ -169,11 +175,13 @@ fn start(
     let (archivist, archiving) =
         archive::start(parts, &config).map_err(|error| failures::io(&error))?;
     let queries = self::runtime("query", Some(QUERY_THREADS))?;
+    let statements = self::runtime(STATEMENTS, Some(QUERY_THREADS))?;
     let app = Arc::new(App {
         clock: clocks.clock,
         budget: Budget::new(config.bytes_in_flight_max),
         queries: Queries {
             runtime: queries.handle().clone(),
+            statements: statements.handle().clone(),
             slots: Arc::new(Semaphore::new(QUERIES_MAX)),
             spill_dir: std::env::temp_dir(),
         },
@@ -195,7 +203,19 @@ fn start(
     });
     let keeper = runtime.spawn(keeper::run(Arc::clone(&app)));
     let store = Owned { folder, lock, drawn };
-    Ok(Server { runtime, queries, app, store, started, ledger, ship, archiving, keeper, fault })
+    Ok(Server {
+        runtime,
+        queries,
+        statements,
+        app,
+        store,
+        started,
+        ledger,
+        ship,
+        archiving,
+        keeper,
+        fault,
+    })
 }
 
 /// Writes the files for local clients.
@@ -297,7 +317,9 @@ fn finish(
     signals: Signals,
     reason: Reason,
 ) -> Result<Exit, Failure> {
-    let Server { runtime, queries, app, store, ledger, ship, archiving, keeper, .. } = server;
+    let Server {
+        runtime, queries, statements, app, store, ledger, ship, archiving, keeper, ..
+    } = server;
     runtime.spawn(signals.exit_on_next());
     let drain = match reason {
         Reason::Signal => Duration::from_millis(app.config.drain_timeout_ms),
@@ -315,6 +337,7 @@ fn finish(
     let writer = ledger.stop();
     drop(ship);
     queries.shutdown_background();
+    statements.shutdown_background();
     let writer = writer.filter(|writer| reason == Reason::Signal && writer.poisoned().is_none());
     let stopped = match writer {
         Some(writer) => stop_store(&app, &store.folder, (writer, archive)),
@@ -428,6 +451,12 @@ fn runtime(name: &'static str, threads: Option<usize>) -> Result<Runtime, Failur
     builder.thread_name(name).enable_all();
     if let Some(threads) = threads {
         builder.worker_threads(threads).thread_stack_size(query::limits::STACK_BYTES);
+    }
+    if name == STATEMENTS {
+        builder.on_thread_start(|| {
+            // On Linux this is of the calling thread. Where it is refused statements only compete as before.
+            let _set = rustix::process::setpriority_process(None, STATEMENT_NICENESS);
+        });
     }
     builder.build().map_err(|error| failures::io(&error))
 }

@@ -49,23 +49,43 @@ struct Figures {
 /// Runs so many rounds; the first broken promise ends it.
 pub(crate) fn run(binary: &Path, rounds: u64) -> Result<(), String> {
     let mut figures = Figures::default();
-    while figures.rounds < rounds {
-        let seed = fresh_seed();
-        let home = Home::new(binary, seed)?.with(&TINY);
-        let count = ROUNDS_PER_STORE.min(rounds - figures.rounds);
-        let place = home.root().display().to_string();
-        store(&home, count, seed, &mut figures)
-            .map_err(|why| format!("seed {seed:#x}, kept in {place}: {why}"))?;
-        home.remove();
-        figures.stores += 1;
-        run::say(&format!("crash archive: {} of {rounds} done, {figures:?}", figures.rounds));
-    }
+    rounds_on(binary, rounds, &mut figures)?;
     let Figures { rounds, stores, events, refused, merged, trimmed } = figures;
     run::say(&format!(
         "kill -9 over flush, merge and trim: {rounds} rounds on {stores} stores, {events} events \
          acknowledged, {refused} refusals counted alike by search and SQL, {merged} merged segments \
          and {trimmed} trimmed log files at the end; lost 0, duplicated 0"
     ));
+    Ok(())
+}
+
+/// A build that trims before it has archived must lose something within one store's life.
+pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
+    let mut figures = Figures::default();
+    match rounds_on(binary, ROUNDS_PER_STORE, &mut figures) {
+        Err(why) if figures.rounds == 0 => {
+            Err(format!("the build `{name}` failed before anything was killed: {why}"))
+        }
+        Err(why) => {
+            run::say(&format!("crash archive: the build `{name}` is caught, as it must be: {why}"));
+            Ok(())
+        }
+        Ok(()) => Err(format!("the build `{name}` went through {ROUNDS_PER_STORE} kills")),
+    }
+}
+
+fn rounds_on(binary: &Path, rounds: u64, figures: &mut Figures) -> Result<(), String> {
+    while figures.rounds < rounds {
+        let seed = fresh_seed();
+        let home = Home::new(binary, seed)?.with(&TINY);
+        let count = ROUNDS_PER_STORE.min(rounds - figures.rounds);
+        let place = home.root().display().to_string();
+        store(&home, count, seed, figures)
+            .map_err(|why| format!("seed {seed:#x}, kept in {place}: {why}"))?;
+        home.remove();
+        figures.stores += 1;
+        run::say(&format!("crash archive: {} of {rounds} done, {figures:?}", figures.rounds));
+    }
     Ok(())
 }
 
@@ -102,7 +122,7 @@ fn store(home: &Home, rounds: u64, seed: u64, figures: &mut Figures) -> Result<(
 }
 
 /// How many refusals are stored: a search and SQL must say the same, and not less than acknowledged.
-fn counted(door: &Door, producers: &[Producer]) -> Result<u64, String> {
+pub(super) fn counted(door: &Door, producers: &[Producer]) -> Result<u64, String> {
     let mut http = Http::connect(door).map_err(|error| format!("no connection: {error}"))?;
     let (sql, searched) = (count(&mut http)?, searched(&mut http)?);
     if sql != searched {
@@ -146,7 +166,7 @@ fn searched(http: &mut Http) -> Result<u64, String> {
     }
 }
 
-fn flush(door: &Door) -> Result<(), String> {
+pub(super) fn flush(door: &Door) -> Result<(), String> {
     let mut http = Http::connect(door).map_err(|error| format!("no connection: {error}"))?;
     ask(&mut http, "POST /v1/segments/flush", &serde_json::json!({})).map(drop)
 }

@@ -44,6 +44,8 @@ pub(crate) struct Producer {
     pub(crate) requests: u64,
     /// Retries that were answered `duplicate`.
     pub(crate) duplicates: u64,
+    /// The code of the answer that ended the last run, if one did.
+    pub(crate) refusal: String,
 }
 
 /// A request that may be sent more than once.
@@ -73,6 +75,7 @@ impl Producer {
             kept,
             requests: 0,
             duplicates: 0,
+            refusal: String::new(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Producer {
     /// Sends until the server is gone, adding each acknowledged request to `tally`. An error is a
     /// broken promise; a lost connection is none.
     pub(crate) fn run(&mut self, door: &Door, tally: &Tally) -> Result<(), String> {
+        self.refusal.clear();
         let Ok(mut http) = Http::connect(door) else { return Ok(()) };
         loop {
             let mut request = match self.pending.take() {
@@ -101,11 +105,13 @@ impl Producer {
             else {
                 return Ok(());
             };
-            if reply.status == 503 && is_busy(&reply.body) {
-                // Rows were archived and trimmed while the archive was asked for ids: the same once more.
-                continue;
-            }
             if reply.status == 503 || reply.status == 429 {
+                let code = code(&reply.body);
+                if code == "busy" {
+                    // Rows were archived and trimmed while the archive was asked for ids: the same once more.
+                    continue;
+                }
+                self.refusal = code;
                 return Ok(());
             }
             let items = acknowledged(&reply.body)
@@ -178,8 +184,9 @@ impl Producer {
     }
 }
 
-/// Whether an answer says that the same request may be sent again at once.
-fn is_busy(body: &[u8]) -> bool {
+/// The code that a refusal names.
+fn code(body: &[u8]) -> String {
     let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    said.as_ref().and_then(|said| said.get("code")) == Some(&serde_json::Value::from("busy"))
+    let code = said.as_ref().and_then(|said| said.get("code")?.as_str());
+    code.unwrap_or_default().to_owned()
 }

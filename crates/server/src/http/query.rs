@@ -72,7 +72,7 @@ pub(super) async fn post(
     // Work goes on for a moment after its caller has left: it keeps its slot as long.
     let slot = Arc::new(slot);
     let running = Arc::clone(&slot);
-    let run = app.queries.runtime.spawn(async move {
+    let run = app.queries.statements.spawn(async move {
         let _slot = running;
         let question = Question { sql: &sql, parameters: &parameters };
         query::run(tenant, &view, question, &limits).await
@@ -89,7 +89,7 @@ pub(super) async fn post(
         }
     };
     let answer = reading.release(sealed).await.map_err(governed::unread)?;
-    let made = app.queries.runtime.spawn(async move {
+    let made = app.queries.statements.spawn(async move {
         let _slot = slot;
         let bytes = match form {
             Form::Table => table(&answer)?,
