@@ -70,6 +70,11 @@ pub(crate) const RULES: &[Rule] = &[
         check: arrows::edges,
     },
     Rule {
+        id: "recorded",
+        says: "I11: only `server::audit` says that a read is on record; ask a `Reading` to release the answer",
+        check: arrows::recorded,
+    },
+    Rule {
         id: "A2",
         says: "a function has at most 70 lines: split it at a nameable step",
         check: code::long_functions,

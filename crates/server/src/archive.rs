@@ -7,11 +7,13 @@
 //! compact   one group of neighbours at a time, when nothing is to be flushed
 //! ```
 //!
-//! Promises: INVARIANT (I6): nothing leaves the log before it is in a segment that was compared with it. What fails is
-//! tried again at the next look; until then nothing is trimmed and the hot budget holds intake back. Refuses to run
-//! anywhere but on its own thread: it waits for the disk.
+//! Promises: INVARIANT (I6): nothing leaves the log before it is in a segment that was compared with it. A flush that
+//! fails is tried again a second later; until then nothing is trimmed and the hot budget holds intake back. Segments that
+//! could not be merged rest for longer each time, and their neighbours are merged without them. Refuses to run anywhere
+//! but on its own thread: it waits for the disk.
 
-use std::collections::HashMap;
+mod backoff; // what failed is left alone for a while
+
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,12 +21,13 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampNanosecondType;
 use event::ids::{TenantId, Timestamp};
-use lake::Hot;
 use lake::rows::RECEIVED_AT;
+use lake::{Hot, Segment};
 use ledger::{Reader, key_kind};
 use tlog::Index;
 use tokio::sync::{Notify, oneshot};
 
+use self::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::Intake;
@@ -36,8 +39,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const QUEUE: usize = 64;
 /// Rows of a tenant that a stop still archives; fewer are in the log and quick to load.
 const STOP_ROWS_MIN: u64 = 1_000;
-/// How long a tenant whose flush failed is left alone.
+/// How long what failed is left alone: always after a flush, for a first time after a merge.
 const RETRY_AFTER_NS: u64 = 1_000_000_000;
+/// How long segments that could not be merged are left alone at most: a damaged one stays damaged.
+const MERGE_AFTER_MAX_NS: u64 = 300 * 1_000_000_000;
 
 /// When rows are archived.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +165,14 @@ pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist
         small_after_ms: config.flush_small_after_ms,
         wal_bytes_max: config.wal_bytes_max,
     };
-    let stage = Stage { parts, limits, freed: Arc::clone(&freed), failed: HashMap::new() };
+    let stage = Stage {
+        parts,
+        limits,
+        freed: Arc::clone(&freed),
+        flushes: Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS),
+        merges: Backoff::new(RETRY_AFTER_NS, MERGE_AFTER_MAX_NS),
+        groups: Backoff::new(RETRY_AFTER_NS, MERGE_AFTER_MAX_NS),
+    };
     let thread = std::thread::Builder::new();
     let thread = thread.name("archive".to_owned()).spawn(move || stage.run(&queue))?;
     Ok((Archivist { orders: orders.clone(), freed }, ArchiveThread { thread, orders }))
@@ -171,8 +183,12 @@ struct Stage {
     parts: Parts,
     limits: Limits,
     freed: Arc<Notify>,
-    /// When a tenant's last flush failed.
-    failed: HashMap<TenantId, u64>,
+    /// Tenants whose last flush failed.
+    flushes: Backoff<TenantId>,
+    /// Segments, by name, that could not be merged.
+    merges: Backoff<String>,
+    /// Tenants whose segments could not be weighed or swept.
+    groups: Backoff<TenantId>,
 }
 
 impl Stage {
@@ -203,22 +219,23 @@ impl Stage {
         let tenants = self.parts.reader.tenants();
         let now_ns = self.parts.clock.monotonic_ns();
         for tenant in &tenants {
-            let waits = |at: &u64| now_ns.saturating_sub(*at) < RETRY_AFTER_NS;
-            if self.failed.get(tenant).is_some_and(waits) {
-                continue;
-            }
-            self.failed.remove(tenant);
-            while self.is_due(tenant) {
+            while !self.flushes.rests(tenant, now_ns) && self.is_due(tenant) {
                 if let Err(error) = self.flush(tenant) {
                     tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
-                    self.failed.insert(tenant.clone(), now_ns);
-                    break;
+                    self.flushes.failed(tenant.clone(), now_ns);
                 }
             }
         }
-        for tenant in &tenants {
-            if let Err(error) = self.compact(tenant) {
-                tracing::warn!(%error, tenant = %tenant, "segments could not be merged yet");
+        for tenant in tenants {
+            if self.groups.rests(&tenant, now_ns) {
+                continue;
+            }
+            match self.compact(&tenant, now_ns) {
+                Ok(()) => self.groups.succeeded(&tenant),
+                Err(error) => {
+                    tracing::warn!(%error, tenant = %tenant, "segments could not be tidied yet");
+                    self.groups.failed(tenant, now_ns);
+                }
             }
         }
     }
@@ -316,23 +333,44 @@ impl Stage {
         Ok(())
     }
 
-    /// Merges one group of a tenant's segments, if there is one worth it.
-    fn compact(&self, tenant: &TenantId) -> Result<(), FlushError> {
+    /// Merges one group of a tenant's segments, if there is one worth it. What could not be merged rests.
+    fn compact(&mut self, tenant: &TenantId, now_ns: u64) -> Result<(), FlushError> {
         let Parts { hot, archive, clock, .. } = &self.parts;
         let merge = lake::archive::Merge {
             rows_max: self.limits.rows_max,
             bytes_max: self.limits.bytes_max,
             ..lake::archive::Merge::default()
         };
-        let inputs = archive.candidates(&hot.view(tenant), &merge)?;
+        let rests = |name: &str| self.merges.rests(name, now_ns);
+        let inputs = archive.candidates(&hot.view(tenant), &merge, &rests)?;
         if !inputs.is_empty() {
-            let merged = archive.compact(tenant, &inputs, clock.wall())?;
-            hot.compacted(tenant, merged);
+            match archive.compact(tenant, &inputs, clock.wall()) {
+                Ok(merged) => {
+                    hot.compacted(tenant, merged);
+                    inputs.iter().for_each(|input| self.merges.succeeded(input.name()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, tenant = %tenant, "segments could not be merged yet");
+                    for name in to_blame(&inputs, &error) {
+                        self.merges.failed(name.to_owned(), now_ns);
+                    }
+                }
+            }
         }
         drop(inputs);
         archive.sweep()?;
         Ok(())
     }
+}
+
+/// The segments on account of which a merge failed: the one that the error names, else all.
+fn to_blame<'a>(inputs: &'a [Arc<Segment>], error: &lake::Error) -> Vec<&'a str> {
+    let names = || inputs.iter().map(|input| input.name());
+    let named = match error {
+        lake::Error::Segment { path, .. } => names().find(|name| name == path),
+        _ => None,
+    };
+    named.map_or_else(|| names().collect(), |name| vec![name])
 }
 
 /// When the oldest hot row was received.

@@ -66,6 +66,11 @@ fn each_rule_finds_what_it_forbids() {
         ),
         ("ledger-rooms", "crates/ledger/src/a.rs", "//! A room.\nuse event::{ids, json};\n".into()),
         ("io-edge", "crates/event/src/a.rs", "//! A room.\nuse std::fs;\n".into()),
+        (
+            "recorded",
+            "crates/server/src/http/query.rs",
+            "//! A room.\nfn f() { g(Recorded::new(0, all)); }\n".into(),
+        ),
         ("drawers", "crates/event/src/utils.rs", CLEAN.into()),
         ("glossary", "crates/event/src/a.rs", "//! A room.\nfn f(log_line: u8) {}\n".into()),
         ("invariants", "crates/event/src/a.rs", "//! A room.\n// INVARIANT (I15): none.\n".into()),
@@ -74,6 +79,22 @@ fn each_rule_finds_what_it_forbids() {
     for (rule, path, text) in cases {
         let found = found(&tree(path, &text));
         assert!(found.contains(&rule), "{rule} did not find it in {path}: {found:?}\n{text}");
+    }
+}
+
+#[test]
+fn the_record_of_a_read_is_made_where_it_belongs() {
+    let text = "//! A room.\nfn f() { g(query::Recorded::new(0, all)); }\n";
+    let cases: [(&str, &[&str]); 6] = [
+        ("crates/server/src/audit.rs", &[]),
+        ("crates/server/src/audit/reads.rs", &[]),
+        ("crates/query/tests/it/seal.rs", &[]),
+        ("crates/query/src/barrier/tests/copy.rs", &[]),
+        ("crates/query/src/run.rs", &["recorded"]),
+        ("crates/server/tests/it/audit.rs", &["recorded"]),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(found(&tree(path, text)), expected, "{path}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compaction: neighbouring segments become one that is sorted by actor.
 //!
-//! Promises: no leaf and no record changes. INVARIANT (I6): before one catalog transaction puts the
+//! Promises: no leaf and no record changes. What is merged is, byte for byte, what the catalog names; a
+//! damaged file is never read into a new one. INVARIANT (I6): before one catalog transaction puts the
 //! new file in the place of the old ones, it was read back from disk and has the same rows: as many,
 //! with the same sum of hashes over index, time of receipt and rebuilt record, and the same counts.
 //! Old files stay as long as somebody reads them.
@@ -71,15 +72,22 @@ struct Piece {
     class: String,
     rows: u64,
     bytes: u64,
+    is_resting: bool,
 }
 
 impl Archive {
     /// The segments of a view that are worth one compaction now, neighbours in index order; empty if
-    /// there is nothing to do.
+    /// there is nothing to do. A segment of which `rests` says so by its name is not among them:
+    /// what could not be read a moment ago must not keep others from being merged.
     ///
     /// # Errors
     /// When SQLite refuses.
-    pub fn candidates(&self, view: &View, merge: &Merge) -> Result<Vec<Arc<Segment>>, Error> {
+    pub fn candidates(
+        &self,
+        view: &View,
+        merge: &Merge,
+        rests: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Arc<Segment>>, Error> {
         let files = self.files()?;
         let weigh = |segment: &Arc<Segment>| {
             let about = segment.about();
@@ -90,6 +98,7 @@ impl Archive {
                 class: about.class.clone(),
                 rows: about.rows,
                 bytes: file.map_or(u64::MAX, |file| file.memory_bytes),
+                is_resting: rests(segment.name()),
             }
         };
         let pieces: Vec<Piece> = view.segments().iter().map(weigh).collect();
@@ -201,6 +210,11 @@ struct Rows {
 fn read(tenant: &TenantId, segments: &[Arc<Segment>]) -> Result<Rows, Error> {
     let (mut batches, mut exact, mut sum) = (Vec::new(), BTreeMap::new(), Multiset::default());
     for segment in segments {
+        // Pages carry no checksum of their own: a changed value would be read, counted as it is, and hashed anew.
+        if !segment.is_its_file()? {
+            let what = "the file is not the one that the catalog names".to_owned();
+            return Err(Error::Segment { path: segment.name().to_owned(), what });
+        }
         let batch = segment.batch(&Columns::all())?;
         let kept = segment.exact()?;
         count(tenant, &batch, &kept, &mut sum).ok_or_else(|| unmade(segment))?;
@@ -258,13 +272,15 @@ fn neighbours(inputs: &[Arc<Segment>]) -> Result<Range<u64>, Error> {
 }
 
 /// Which neighbours are worth a compaction: the first that make up a large segment, or as many small
-/// ones of about one size as the fan-in says.
+/// ones of about one size as the fan-in says. One that rests is never among them.
 fn choose(pieces: &[Piece], merge: &Merge) -> Option<Range<usize>> {
     let is_large = |piece: &Piece| merge.is_large(piece.rows, piece.bytes);
     let follows = |before: &Piece, piece: &Piece| {
-        before.indices.end == piece.indices.start && before.class == piece.class
+        let is_next = before.indices.end == piece.indices.start && before.class == piece.class;
+        is_next && !piece.is_resting
     };
-    for (start, first) in pieces.iter().enumerate() {
+    let awake = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_resting);
+    for (start, first) in awake {
         if is_large(first) {
             if first.level == Level::L0 {
                 return Some(start..start + 1);

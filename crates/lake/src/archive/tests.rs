@@ -228,6 +228,31 @@ fn damage_is_named_and_changes_nothing() {
     world.check();
 }
 
+/// INVARIANT (I2): a value that was changed on disk is not hashed anew by a merge.
+#[test]
+fn a_damaged_segment_is_not_merged() {
+    let mut world = World::new();
+    for _ in 0..2 {
+        world.append(10);
+        world.flush(10);
+    }
+    let name = world.view().segments()[1].name().to_owned();
+    let path = world.folder.path().join(&name);
+    let whole = std::fs::read(&path).unwrap();
+    for place in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        let view = world.view();
+        let refusal = world.compact(view.segments()).unwrap_err();
+        let names = |path: &str| path == name;
+        assert!(matches!(&refusal, Error::Segment { path, .. } if names(path)), "{place}");
+    }
+    std::fs::write(&path, &whole).unwrap();
+    world.compact_all();
+    world.check();
+}
+
 #[test]
 fn a_catalog_that_is_gone_is_damage_while_there_are_files() {
     let mut world = World::new();

@@ -82,24 +82,23 @@ impl Segment {
     /// # Errors
     /// When the file cannot be read, or not as a segment.
     pub fn verify(&self) -> Result<Option<Difference>, Error> {
-        if let Some(difference) = self.verify_file()? {
-            return Ok(Some(difference));
+        if !self.is_its_file()? {
+            return Ok(Some(Difference::File));
         }
         let footer = self.footer()?;
         let found = self.rows_hash()?;
         Ok((found != Some(footer.rows_sha256())).then_some(Difference::Rows))
     }
 
-    /// Whether the file is, byte for byte, the one that the catalog knows; `None` if so. Enough for whoever holds every
-    /// row against the ledger, which says more than the hash of the rows.
+    /// Whether the file is, byte for byte, the one that the catalog knows. Enough for whoever holds every row against the
+    /// ledger, which says more than the hash of the rows.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn verify_file(&self) -> Result<Option<Difference>, Error> {
+    pub fn is_its_file(&self) -> Result<bool, Error> {
         let file = self.store.open(&self.name)?;
         let sha256 = hash_file(&file).map_err(|error| self.unread(error))?;
-        let is_known = file.bytes() == self.print.bytes && sha256 == self.print.sha256;
-        Ok((!is_known).then_some(Difference::File))
+        Ok(file.bytes() == self.print.bytes && sha256 == self.print.sha256)
     }
 
     fn rows_hash(&self) -> Result<Option<[u8; 32]>, Error> {

@@ -1,7 +1,8 @@
 //! Reading `control.db`: all of it at once, from an open database or from a file that must not be touched.
 //!
 //! Promises: [`look`] writes nothing into the data directory: after a clean stop the file is opened as immutable, else a
-//! private copy of it and its write-ahead log is read. Refuses values that this binary never writes.
+//! private copy of it and its write-ahead log is read, which is one state of the database even while a server writes to
+//! it. Refuses values that this binary never writes.
 
 use std::path::Path;
 
@@ -25,6 +26,11 @@ pub(crate) struct Content {
     /// Every API key.
     pub(crate) keys: Vec<ApiKey>,
 }
+
+/// Bytes of the head of a write-ahead log; it has other salts each time the log begins anew.
+const WAL_HEAD_BYTES: usize = 32;
+/// How often a copy is made of a database whose log begins anew meanwhile.
+const COPIES_MAX: usize = 8;
 
 /// The content of `control.db` in `folder`, or `None` if there is none.
 ///
@@ -96,12 +102,25 @@ fn open_immutable(path: &Path) -> Result<Connection, ControlError> {
     Connection::open_with_flags(uri, flags).map_err(sqlite("open as immutable"))
 }
 
-/// Copies a database and its write-ahead log.
+/// Copies a database and its write-ahead log. Pages come into the database from the log alone: as long as the log that is
+/// copied last is the one that was there before, it makes the copy whole, however far they had come.
 fn copied(path: &Path, wal: &Path) -> std::io::Result<Scratch> {
     let scratch = Scratch::new()?;
-    std::fs::copy(path, scratch.path().join("control.db"))?;
-    std::fs::copy(wal, scratch.path().join("control.db-wal"))?;
-    Ok(scratch)
+    for _ in 0..COPIES_MAX {
+        let before = head(&std::fs::read(wal)?);
+        std::fs::copy(path, scratch.path().join("control.db"))?;
+        let log = std::fs::read(wal)?;
+        if head(&log) == before {
+            std::fs::write(scratch.path().join("control.db-wal"), log)?;
+            return Ok(scratch);
+        }
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::ResourceBusy, "it is written to all the time"))
+}
+
+/// The head of a write-ahead log; of one that has none yet, all of it.
+fn head(log: &[u8]) -> Vec<u8> {
+    log.iter().take(WAL_HEAD_BYTES).copied().collect()
 }
 
 fn rows<T>(

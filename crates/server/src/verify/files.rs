@@ -13,7 +13,7 @@ use std::path::Path;
 
 use event::ids::StoreName;
 use ledger::StopPlan;
-use ledger::inspect::Inspection;
+use ledger::inspect::{Beside, Inspection};
 
 use super::keys::{Source, Trusted, read_text};
 use super::records::Records;
@@ -169,8 +169,9 @@ pub(crate) fn control(
     }
 }
 
-/// What `control.db` holds; what is wrong with it is found.
-pub(crate) fn read_control(data_dir: &Path, report: &mut Report) -> Option<Content> {
+/// What `control.db` holds; what is wrong with it is found. Beside a running server it is only where keys come from that
+/// are not beside records: that it could not be read is then something unchecked.
+pub(crate) fn read_control(data_dir: &Path, state: Beside, report: &mut Report) -> Option<Content> {
     let what = match look::look(data_dir) {
         Ok(Some(content)) => return Some(content),
         Ok(None) => "`control.db` is missing".to_owned(),
@@ -179,7 +180,11 @@ pub(crate) fn read_control(data_dir: &Path, report: &mut Report) -> Option<Conte
             None => error.to_string(),
         },
     };
-    report.findings.push(Finding::new(Weight::Failed, what).in_file("control.db"));
+    let weight = match state {
+        Beside::Nothing => Weight::Failed,
+        Beside::Running => Weight::Unchecked,
+    };
+    report.findings.push(Finding::new(weight, what).in_file("control.db"));
     None
 }
 

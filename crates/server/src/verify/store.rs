@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Promises: nothing is written, and a finding does not end the search. Beside a running server the records up to the
-//! last frame that it had acknowledged are checked, those up to the last checkpoint against a signature, and the report
-//! says so.
+//! last frame that it had acknowledged are checked, those up to the last checkpoint against a signature; `control.db`
+//! gives the keys of tenants whose log files are gone and is not compared with a ledger that moves on. The report says
+//! so.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -50,10 +51,7 @@ pub(crate) fn check(asked: &Asked<'_>, progress: &mut dyn FnMut(u64)) -> Result<
     let data_dir = asked.data_dir;
     let mut report = Report::new(format!("store in `{}`", data_dir.display()));
     let (state, _lock) = store_state(data_dir)?;
-    let content = match state {
-        Beside::Running => None,
-        Beside::Nothing => files::read_control(data_dir, &mut report),
-    };
+    let content = files::read_control(data_dir, state, &mut report);
     let named = content.as_ref().map(|content| content.store.clone());
     let store = named.or_else(|| files::store_name(data_dir)).or_else(|| running_name(data_dir));
     let keyring = open_keyring(store.as_ref(), &asked.trusted, &mut report);
@@ -75,11 +73,11 @@ pub(crate) fn check(asked: &Asked<'_>, progress: &mut dyn FnMut(u64)) -> Result<
     unopened(&records, &mut report);
     tenants(&inspection, &asked.trusted, &mut report);
     if state == Beside::Running {
-        report.note("a server is running on this store: what it has not acknowledged, `MANIFEST` and `control.db` were left alone, and only the records up to each checkpoint stand under a signature");
+        report.note("a server is running on this store: what it has not acknowledged and `MANIFEST` were left alone, `control.db` gave keys and was not compared, and only the records up to each checkpoint stand under a signature");
     } else {
         files::check(data_dir, &inspection, &asked.trusted, &mut report);
     }
-    if let Some(content) = &content {
+    if let Some(content) = content.as_ref().filter(|_| state == Beside::Nothing) {
         files::control(content, &inspection, &records, &mut report);
     }
     for path in asked.receipts {

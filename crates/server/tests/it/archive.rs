@@ -14,7 +14,7 @@ use lake::segment::{self, Columns, Order};
 use lake::store::Store as Files;
 use serde_json::Value;
 
-use crate::harness::{Server, Store};
+use crate::harness::{Call, Server, Store};
 
 /// Events of a store here, in batches of fifty.
 const EVENTS: usize = 300;
@@ -252,8 +252,9 @@ fn i6_a_catalog_that_does_not_meet_the_ledger_is_refused() {
     let store = archived();
     let database =
         rusqlite::Connection::open(store.data_dir().join(catalog::FILE)).expect("SQLite");
-    let sql = "UPDATE segments SET end = end + 100000 WHERE tenant = 'default' AND first =
-        (SELECT max(first) FROM segments WHERE tenant = 'default')";
+    let sql =
+        "UPDATE segments SET end = end + 100000 WHERE tenant = 'default' AND state = 'live' AND
+        first = (SELECT max(first) FROM segments WHERE tenant = 'default')";
     assert_eq!(database.execute(sql, []).expect("an update"), 1);
     drop(database);
     let mut command = store.command(&["serve", "--listen", "127.0.0.1:0"]);
@@ -261,4 +262,69 @@ fn i6_a_catalog_that_does_not_meet_the_ledger_is_refused() {
     let refused = store.start(command).map(drop).expect_err("a start");
     assert_eq!(refused.code, Some(10), "{refused:?}");
     assert!(refused.stderr.contains("default"), "{refused:?}");
+}
+
+/// A damaged segment is a candidate of every merge: it rests, and the others are merged.
+#[test]
+fn a_damaged_segment_keeps_no_other_from_being_merged() {
+    let store = Store::new();
+    let flushed = |server: &Server| {
+        let event = r#"[{"action":"a.b","actor":"x"},{"action":"a.c","actor":"y"}]"#;
+        assert_eq!(server.post("/v1/events", event).status, 200);
+        let reply = server.post("/v1/segments/flush", "");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    let server = store.serve();
+    // One fewer than are merged.
+    (0..7).for_each(|_| flushed(&server));
+    server.kill();
+    let third = segments(&store).swap_remove(2);
+    let mut bytes = std::fs::read(path(&store, &third)).expect("a segment");
+    bytes[100] ^= 1;
+    std::fs::write(path(&store, &third), bytes).expect("changed");
+    let server = store.serve();
+    (0..4).for_each(|_| flushed(&server));
+    let merged = || -> Vec<u64> {
+        let listed = server.get("/v1/segments").json();
+        let segments = listed["segments"].as_array().expect("segments").clone();
+        segments.iter().map(|segment| segment["level"].as_u64().expect("a level")).collect()
+    };
+    let is_merged = (0..10_000).any(|_| merged() == [0, 0, 0, 1]);
+    assert!(is_merged, "two before it are too few, the eight behind it become one: {:?}", merged());
+    let name = third.file.expect("a file").path;
+    let said = server.log();
+    assert!(said.contains("could not be merged") && said.contains(&name), "{said}");
+}
+
+/// INVARIANT (I6): a tenant whose log files are gone is checked beside a running server too.
+#[test]
+fn i6_a_quiet_tenant_is_checked_beside_a_running_server() {
+    let store = Store::new();
+    let server = serve(&store);
+    let ask = |token: &str, path: &str, body: &str| {
+        let call = Call::new("POST", path).token(token).header("content-type", "application/json");
+        let reply = call.body(body).send(&server.client.url);
+        assert!(reply.status < 300, "{path}: {}", reply.text());
+        reply.json()
+    };
+    let admin = store.admin().token;
+    ask(&admin, "/v1/tenants", r#"{"name":"quiet"}"#);
+    let made =
+        ask(&admin, "/v1/keys", r#"{"tenant":"quiet","scopes":["write"],"producer":"local"}"#);
+    let token = made["token"].as_str().expect("a token");
+    ask(token, "/v1/events", r#"{"action":"a.b","actor":"x"}"#);
+    ask(token, "/v1/segments/flush", "");
+    let log = || std::fs::read_dir(store.data_dir().join("ledger/wal")).expect("a log");
+    let first = log().map(|file| file.expect("a file").path()).min().expect("a log file");
+    // Once the log is larger than it may be, the rows of the administrator's tenant are archived too.
+    let is_gone = (0..200).any(|_| {
+        fill(&server);
+        ask(&server.client.token, "/v1/segments/flush", "");
+        !first.exists()
+    });
+    let left: Vec<_> = log().map(|file| file.expect("a file").file_name()).collect();
+    assert!(is_gone, "the log was not trimmed: {first:?} is in {left:?}");
+    let ran = store.cli(&["verify", "store"]);
+    assert!(ran.stdout.contains("tenant quiet: 1 records"), "{}", ran.stdout);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }

@@ -182,3 +182,41 @@ fn segments_are_flushed_and_listed() {
     assert_eq!(again.code, Some(0), "{again:?}");
     server.stop();
 }
+
+/// A statement that was let in and refused is on record with its end; who is not let in has asked nothing.
+#[test]
+fn a_refused_statement_is_on_record_and_a_refused_caller_is_not() {
+    let store = Store::new();
+    let server = store.serve();
+    let refused = [
+        ("DROP TABLE events", 403, "query_not_allowed"),
+        ("SELECT nothing FROM events", 400, "query_invalid"),
+        ("SELECT lower(", 400, "query_invalid"),
+    ];
+    for (sql, status, code) in refused {
+        let reply = server.post("/v1/query", &json!({ "sql": sql }).to_string());
+        assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{sql}");
+    }
+    let body = json!({ "tenant": "default", "scopes": ["write"], "producer": "local" });
+    let made = Call::new("POST", "/v1/keys").token(&store.admin().token);
+    let made = made.header("content-type", "application/json").body(body.to_string());
+    let made = made.send(&server.client.url).json();
+    let writer = made["token"].as_str().expect("a token");
+    let call = Call::new("POST", "/v1/query").token(writer);
+    let call = call.header("content-type", "application/json").body(r#"{"sql":"SELECT 7"}"#);
+    assert_eq!(call.send(&server.client.url).status, 403);
+    server.stop();
+    let server = store.serve();
+    let begun = access_log(&server, "act = 'read.begin' AND surface = 'query'");
+    assert_eq!(begun.len(), refused.len(), "{begun:?}");
+    for (begin, (sql, ..)) in begun.iter().zip(refused) {
+        let ends = access_log(&server, &format!("begin_index = {}", begin["index"]));
+        let [end] = &ends[..] else { panic!("{sql}: one end, not {ends:?}") };
+        assert_eq!((&end["outcome"], &end["failed"]), (&json!("failure"), &json!(1)), "{sql}");
+        assert_eq!((&end["row_count"], &end["byte_count"]), (&json!(0), &json!(0)), "{sql}");
+    }
+    let writer = writer.get(4..12).expect("eight characters");
+    let asked = access_log(&server, &format!("credential = '{writer}'"));
+    assert!(asked.is_empty(), "{asked:?}");
+    server.stop();
+}

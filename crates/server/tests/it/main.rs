@@ -13,6 +13,7 @@ mod crash;
 mod hostile;
 mod http;
 mod import;
+mod limits;
 mod repair;
 mod search;
 mod serve;

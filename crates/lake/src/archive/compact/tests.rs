@@ -10,7 +10,14 @@ fn pieces(sizes: &[(u64, Level)]) -> Vec<Piece> {
     let piece = |(rows, level): &(u64, Level)| {
         let indices = end..end + rows;
         end += rows;
-        Piece { indices, level: *level, class: "default".into(), rows: *rows, bytes: rows * 10 }
+        Piece {
+            indices,
+            level: *level,
+            class: "default".into(),
+            rows: *rows,
+            bytes: rows * 10,
+            is_resting: false,
+        }
     };
     sizes.iter().map(piece).collect()
 }
@@ -48,6 +55,25 @@ fn nothing_is_merged_over_a_hole_a_class_or_a_limit() {
     }
     // Two make up a large one; a third would not fit.
     assert_eq!(choose(&heavy, &MERGE), Some(0..2));
+}
+
+#[test]
+fn one_that_rests_is_left_out_and_the_others_are_merged() {
+    let cases = [
+        // (how many pieces of one size, which rests, what is chosen)
+        (5, 0, Some(1..5)),
+        (5, 2, None),
+        (7, 2, Some(3..7)),
+        (5, 4, Some(0..4)),
+    ];
+    for (count, resting, expected) in cases {
+        let mut some = pieces(&vec![(10, Level::L0); count]);
+        some[resting].is_resting = true;
+        assert_eq!(choose(&some, &MERGE), expected, "{resting} of {count}");
+    }
+    let mut large = pieces(&[(600, Level::L0), (700, Level::L0)]);
+    large[0].is_resting = true;
+    assert_eq!(choose(&large, &MERGE), Some(1..2));
 }
 
 /// However small the flushes are, a row is rewritten a few times, and compaction comes to an end.
