@@ -193,12 +193,19 @@ struct Stage {
 
 impl Stage {
     fn run(mut self, queue: &mpsc::Receiver<Order>) -> lake::archive::Archive {
+        let look_every_ns = u64::try_from(LOOK_EVERY.as_nanos()).unwrap_or(u64::MAX);
+        let mut looked_ns = 0;
         loop {
             match queue.recv_timeout(LOOK_EVERY) {
-                Ok(Order::Look) | Err(mpsc::RecvTimeoutError::Timeout) => self.look(),
+                Ok(Order::Look) | Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Ok(Order::Flush(tenant, asker)) => {
                     // Who asked may have gone away; what was archived stays.
                     let _received = asker.send(self.flush_all(&tenant, 1));
+                    // One who asks all the time must not keep other tenants' rows, merges and the log waiting.
+                    let since_ns = self.parts.clock.monotonic_ns().saturating_sub(looked_ns);
+                    if since_ns < look_every_ns {
+                        continue;
+                    }
                 }
                 Ok(Order::Stop) => {
                     for tenant in self.parts.reader.tenants() {
@@ -210,6 +217,8 @@ impl Stage {
                 }
                 Ok(Order::Leave) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
+            self.look();
+            looked_ns = self.parts.clock.monotonic_ns();
         }
         self.parts.archive
     }

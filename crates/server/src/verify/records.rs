@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use event::canonical::System;
 use event::commitment::{LedgerKey, SaltBlock, Sealer};
@@ -173,8 +174,9 @@ impl<'k> Records<'k> {
         self.tenants.get(tenant).is_some_and(|opened| opened.sealer.is_some())
     }
 
-    /// Begins a look at the rows of a segment; from `first_kept` on its records are in the log too, and were looked at there.
-    pub(crate) fn segment(&mut self, segment: &lake::Segment, first_kept: Index) -> Rows<'_> {
+    /// Begins a look at the rows of a segment. Only those in `fresh` were not looked at before: in another segment, or in
+    /// the log, where the later ones still are.
+    pub(crate) fn segment(&mut self, segment: &lake::Segment, fresh: Range<Index>) -> Rows<'_> {
         let tenant = segment.about().tenant.clone();
         Rows {
             opened: self.tenants.entry(tenant.clone()).or_default(),
@@ -182,7 +184,7 @@ impl<'k> Records<'k> {
             findings: &mut self.findings,
             tenant,
             file: segment.name().to_owned(),
-            first_kept,
+            fresh,
             wrong: Vec::new(),
         }
     }
@@ -196,7 +198,7 @@ pub(crate) struct Rows<'r> {
     findings: &'r mut Vec<Finding>,
     tenant: TenantId,
     file: String,
-    first_kept: Index,
+    fresh: Range<Index>,
     wrong: Vec<(u64, Cow<'static, str>)>,
 }
 
@@ -211,7 +213,7 @@ impl Rows<'_> {
     /// Looks at one record.
     pub(crate) fn record(&mut self, index: Index, (record, entry): (&Record<'_>, &Entry)) {
         match self.judged(index, record, entry) {
-            Ok(()) => *self.count += u64::from(index < self.first_kept),
+            Ok(()) => *self.count += u64::from(self.fresh.contains(&index)),
             Err(Wrong::Unchecked) => {}
             Err(Wrong::Root(what)) => self.wrong(index, what),
         }
@@ -221,7 +223,7 @@ impl Rows<'_> {
         if record.parts().iter().any(|part| part.opened().is_none() || part.key_ref != 0) {
             return Err(Wrong::Root("a part is withheld"));
         }
-        if index < self.first_kept && !self.opened.take_slot(record.block_id, record.slot) {
+        if self.fresh.contains(&index) && !self.opened.take_slot(record.block_id, record.slot) {
             return Err(Wrong::Root("its slot of the salt block belongs to another record"));
         }
         self.opened.rooted(record, index.0, entry)

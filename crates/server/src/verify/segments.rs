@@ -7,7 +7,11 @@
 //!
 //! Promises: a file that is missing, swapped, doubled or changed is named, with tenant, indices and file. Refuses to trust
 //! the catalog: ranges must tile, and files that it does not name are named.
+//!
+//! A running server goes on: it merges files away that are still to be read, and archives records that came after the
+//! ledger was read. Neither is damage: what took a file's place is read instead, and later records are left alone.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +27,7 @@ use lake::rebuild::Rebuild;
 use lake::segment::{Columns, Difference};
 use lake::store::Store;
 use ledger::Reader;
+use ledger::inspect::Beside;
 use tlog::Index;
 
 use super::records::Records;
@@ -35,7 +40,7 @@ const CACHE_BYTES: usize = 8 << 20;
 /// Checks every segment that the catalog of `data_dir` names, and that they cover what has left the log.
 pub(crate) fn check(
     data_dir: &Path,
-    reader: &Reader,
+    (state, reader): (Beside, &Reader),
     (records, progress): (&mut Records<'_>, &mut dyn FnMut(u64)),
     report: &mut Report,
 ) {
@@ -46,22 +51,41 @@ pub(crate) fn check(
     if let Err(error) = catalog::watermarks(&rows) {
         report.findings.push(damage(&error, catalog::FILE));
     }
-    let store = Store::new(data_dir);
-    let cache = Arc::new(Cache::new(CACHE_BYTES));
+    covered(&rows, (state, reader), report);
+    let mut look = Look::new(data_dir, reader);
+    let mut waiting: VecDeque<Row> =
+        rows.into_iter().filter(|row| look.is_due(row, state)).collect();
     let mut seen = 0;
-    for row in rows.iter().filter(|row| row.state == State::Live) {
-        report.files += 1;
-        if let Err(error) = one(&store, &cache, (row, reader), records) {
-            let (named, said) = (path(row), error.to_string());
+    while let Some(row) = waiting.pop_front() {
+        if let Err(error) = look.one(&row, records) {
+            if state == Beside::Running
+                && let Some(rows) = after_merge(data_dir, &row)
+            {
+                waiting = rows.into_iter().filter(|row| look.is_due(row, state)).collect();
+                continue;
+            }
+            let (named, said) = (path(&row), error.to_string());
             // What the lake says names the file; the ledger and the mirror know of none.
             let said =
                 if said.contains(named) { said } else { format!("segment `{named}`: {said}") };
-            report.findings.push(of(row, damage(&said, named)));
+            report.findings.push(of(&row, damage(&said, named)));
         }
+        report.files += 1;
         seen += row.indices.end - row.indices.start;
         progress(seen);
     }
-    covered(&rows, reader, report);
+}
+
+/// What is to be read of the catalog of a running server from `row` on, if the file of that row was merged away.
+fn after_merge(data_dir: &Path, row: &Row) -> Option<Vec<Row>> {
+    let rows = looked(data_dir).ok()??;
+    let is_live = |other: &Row| other.state == State::Live && path(other) == path(row);
+    if rows.iter().any(is_live) {
+        return None;
+    }
+    let is_left =
+        |other: &Row| (&other.tenant, other.indices.end) > (&row.tenant, row.indices.start);
+    Some(rows.into_iter().filter(is_left).collect())
 }
 
 /// The rows of the catalog, from a private copy where a server may still be writing.
@@ -71,7 +95,7 @@ fn looked(data_dir: &Path) -> Result<Option<Vec<Row>>, Box<dyn std::error::Error
 }
 
 /// INVARIANT (I6): what has left the log is in the archive.
-fn covered(rows: &[Row], reader: &Reader, report: &mut Report) {
+fn covered(rows: &[Row], (state, reader): (Beside, &Reader), report: &mut Report) {
     let watermarks = catalog::watermarks(rows).unwrap_or_default();
     for tenant in reader.tenants() {
         let archived = watermarks.get(&tenant).copied().unwrap_or(0);
@@ -84,7 +108,7 @@ fn covered(rows: &[Row], reader: &Reader, report: &mut Report) {
             report.findings.push(finding.of(tenant.as_str(), archived, kept));
         }
         let size = reader.head(&tenant).size.0;
-        if archived > size {
+        if archived > size && state == Beside::Nothing {
             let what = format!(
                 "tenant `{tenant}`: the catalog covers {archived} records, the ledger has {size}"
             );
@@ -94,39 +118,62 @@ fn covered(rows: &[Row], reader: &Reader, report: &mut Report) {
     }
 }
 
-/// The file of a row: its bytes, then each of its rows against the ledger's entry.
-fn one(
-    store: &Store,
-    cache: &Arc<Cache>,
-    (row, reader): (&Row, &Reader),
-    records: &mut Records<'_>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let segment = archive::open_row(store, row, cache)?;
-    // Without the keys no root says what the rows should be; their own hash says at least what they were.
-    let difference = match records.has_key(&row.tenant) {
-        true => (!segment.is_its_file()?).then_some(Difference::File),
-        false => segment.verify()?,
-    };
-    match difference {
-        None => {}
-        Some(Difference::File) => {
-            return Err("the file is not the one that the catalog names".into());
-        }
-        Some(Difference::Rows) => {
-            return Err("its rows are not those that its own hash covers".into());
-        }
-    }
-    let batch = segment.batch(&Columns::all())?;
-    compared(&segment, &batch, reader, records)?;
-    let counts = row.file.as_ref().map_or(&[][..], |file| file.rollup.as_slice());
-    Ok(segment.check_derived(&batch, counts)?)
+/// Files one after the other, in index order.
+struct Look<'r> {
+    store: Store,
+    cache: Arc<Cache>,
+    reader: &'r Reader,
+    /// Up to where the records of each tenant were held against its entries.
+    compared: BTreeMap<TenantId, u64>,
 }
 
-/// Every row of a segment against the ledger's entry.
+impl Look<'_> {
+    fn new<'r>(data_dir: &Path, reader: &'r Reader) -> Look<'r> {
+        let (store, cache) = (Store::new(data_dir), Arc::new(Cache::new(CACHE_BYTES)));
+        Look { store, cache, reader, compared: BTreeMap::new() }
+    }
+
+    /// Whether a row names a file with records that the ledger had when it was read.
+    fn is_due(&self, row: &Row, state: Beside) -> bool {
+        let size = self.reader.head(&row.tenant).size.0;
+        row.state == State::Live && (state == Beside::Nothing || row.indices.start < size)
+    }
+
+    /// The file of a row: its bytes, then each of its rows against the ledger's entry.
+    fn one(
+        &mut self,
+        row: &Row,
+        records: &mut Records<'_>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let segment = archive::open_row(&self.store, row, &self.cache)?;
+        // Without the keys no root says what the rows should be; their own hash says at least what they were.
+        let difference = match records.has_key(&row.tenant) {
+            true => (!segment.is_its_file()?).then_some(Difference::File),
+            false => segment.verify()?,
+        };
+        match difference {
+            None => {}
+            Some(Difference::File) => {
+                return Err("the file is not the one that the catalog names".into());
+            }
+            Some(Difference::Rows) => {
+                return Err("its rows are not those that its own hash covers".into());
+            }
+        }
+        let batch = segment.batch(&Columns::all())?;
+        let before = self.compared.get(&row.tenant).copied().unwrap_or(0);
+        compared(&segment, &batch, (self.reader, Index(before)), records)?;
+        self.compared.insert(row.tenant.clone(), row.indices.end.max(before));
+        let counts = row.file.as_ref().map_or(&[][..], |file| file.rollup.as_slice());
+        Ok(segment.check_derived(&batch, counts)?)
+    }
+}
+
+/// Every row of a segment against the ledger's entry; those before `before` were in a file that this one took the place of.
 fn compared(
     segment: &Segment,
     batch: &RecordBatch,
-    reader: &Reader,
+    (reader, before): (&Reader, Index),
     records: &mut Records<'_>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let about = segment.about();
@@ -135,9 +182,10 @@ fn compared(
     let not_rows = "its columns are not those of rows";
     let rebuild = Rebuild::new(tenant, batch).ok_or(not_rows)?;
     let mut mirror = Mirror::new(batch).ok_or(not_rows)?;
-    let (first, end) = (Index(about.indices.start), Index(about.indices.end));
+    let size = reader.head(tenant).size.0;
+    let (first, end) = (Index(about.indices.start), Index(about.indices.end.min(size)));
     let mut payload = Vec::new();
-    let mut found = records.segment(segment, reader.first_kept(tenant));
+    let mut found = records.segment(segment, before..reader.first_kept(tenant));
     let footer = segment.footer()?;
     found.secrets(footer.secrets().iter().map(|(id, secret)| (*id, *secret)));
     for (row, entry) in reader.entries(tenant, first, end).enumerate() {

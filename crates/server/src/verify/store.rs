@@ -66,7 +66,8 @@ pub(crate) fn check(asked: &Asked<'_>, progress: &mut dyn FnMut(u64)) -> Result<
     for row in content.iter().flat_map(|content| &content.tenants) {
         records.standing(&row.name, &row.wrapped_kek, &row.wrapped_ledger_key);
     }
-    segments::check(data_dir, &inspection.reader, (&mut records, progress), &mut report);
+    let ledger = (state, &inspection.reader);
+    segments::check(data_dir, ledger, (&mut records, progress), &mut report);
     report.opened = records.opened;
     report.findings.append(&mut records.findings);
     ledger_findings(&inspection, (&records, asked.losses), &mut report);
