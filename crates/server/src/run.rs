@@ -49,15 +49,21 @@ use crate::{failures, handout, keeper, ship, tenants};
 const QUERIES_MAX: usize = 4;
 /// Threads of the query runtime.
 const QUERY_THREADS: usize = 2;
-/// The runtime of SQL statements, whose threads give way to all others: a scan of everything takes what ingest and look-ups
-/// leave of the processors.
-const STATEMENTS: &str = "statement";
-/// By how much they give way, in the words of `nice`.
+/// By how much the threads of SQL statements give way, in the words of `nice`: a scan of everything takes what ingest and
+/// look-ups leave of the processors.
 const STATEMENT_NICENESS: i32 = 10;
 /// How long answers of a poisoned server have to leave.
 const FAULT_DRAIN: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests that were begun to be counted.
 const COUNT_WAIT: Duration = Duration::from_secs(5);
+
+/// What a runtime is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Requests,
+    LookUps,
+    Statements,
+}
 
 /// What `serve` was asked beyond the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +79,7 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
     http::loopback(&config.listen).map_err(|error| failures::listen(&error))?;
     let store =
         store::open(&config, clock.wall()).map_err(|error| failures::store(&error, &config))?;
-    let runtime = runtime("http", None)?;
+    let runtime = runtime(Work::Requests)?;
     let gate = Arc::new(Gate::default());
     let (stop, stopped) = watch::channel(false);
     let (url, serving) = listen(&runtime, &config, &store, &gate, stopped)?;
@@ -174,8 +180,8 @@ fn start(
     };
     let (archivist, archiving) =
         archive::start(parts, &config).map_err(|error| failures::io(&error))?;
-    let queries = self::runtime("query", Some(QUERY_THREADS))?;
-    let statements = self::runtime(STATEMENTS, Some(QUERY_THREADS))?;
+    let queries = self::runtime(Work::LookUps)?;
+    let statements = self::runtime(Work::Statements)?;
     let app = Arc::new(App {
         clock: clocks.clock,
         budget: Budget::new(config.bytes_in_flight_max),
@@ -445,20 +451,25 @@ impl Signals {
     }
 }
 
-/// A runtime whose threads bear `name`; the query runtime's threads have the stack that planning needs.
-fn runtime(name: &'static str, threads: Option<usize>) -> Result<Runtime, Failure> {
+/// A runtime for one kind of work; threads that plan queries have the stack that this needs.
+fn runtime(work: Work) -> Result<Runtime, Failure> {
     let mut builder = Builder::new_multi_thread();
-    builder.thread_name(name).enable_all();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads).thread_stack_size(query::limits::STACK_BYTES);
-    }
-    if name == STATEMENTS {
-        builder.on_thread_start(|| {
-            // On Linux this is of the calling thread. Where it is refused statements only compete as before.
-            let _set = rustix::process::setpriority_process(None, STATEMENT_NICENESS);
-        });
-    }
+    builder.enable_all();
+    match work {
+        Work::Requests => builder.thread_name("http"),
+        Work::LookUps => of_queries(&mut builder).thread_name("query"),
+        Work::Statements => {
+            of_queries(&mut builder).thread_name("statement").on_thread_start(|| {
+                // On Linux this is of the calling thread. Where it is refused statements only compete as before.
+                let _set = rustix::process::setpriority_process(None, STATEMENT_NICENESS);
+            })
+        }
+    };
     builder.build().map_err(|error| failures::io(&error))
+}
+
+fn of_queries(builder: &mut Builder) -> &mut Builder {
+    builder.worker_threads(QUERY_THREADS).thread_stack_size(query::limits::STACK_BYTES)
 }
 
 #[cfg(test)]

@@ -62,16 +62,8 @@ pub(crate) fn run(binary: &Path, rounds: u64) -> Result<(), String> {
 /// A build that trims before it has archived must lose something within one store's life.
 pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
     let mut figures = Figures::default();
-    match rounds_on(binary, ROUNDS_PER_STORE, &mut figures) {
-        Err(why) if figures.rounds == 0 => {
-            Err(format!("the build `{name}` failed before anything was killed: {why}"))
-        }
-        Err(why) => {
-            run::say(&format!("crash archive: the build `{name}` is caught, as it must be: {why}"));
-            Ok(())
-        }
-        Ok(()) => Err(format!("the build `{name}` went through {ROUNDS_PER_STORE} kills")),
-    }
+    let outcome = rounds_on(binary, ROUNDS_PER_STORE, &mut figures);
+    rounds::caught(("archive", name), outcome, (figures.rounds, ROUNDS_PER_STORE))
 }
 
 fn rounds_on(binary: &Path, rounds: u64, figures: &mut Figures) -> Result<(), String> {

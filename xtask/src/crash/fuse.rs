@@ -69,16 +69,8 @@ fn rounds_on(binary: &Path, rounds: u64, figures: &mut Figures) -> Result<(), St
 /// A build that breaks a promise on purpose must be caught.
 pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
     let mut figures = Figures::default();
-    match rounds_on(binary, MUST_LOSE_WITHIN, &mut figures) {
-        Err(why) if figures.rounds == 0 => {
-            Err(format!("the build `{name}` failed before any power was cut: {why}"))
-        }
-        Err(why) => {
-            run::say(&format!("crash fuse: the build `{name}` is caught, as it must be: {why}"));
-            Ok(())
-        }
-        Ok(()) => Err(format!("the build `{name}` went through {MUST_LOSE_WITHIN} power cuts")),
-    }
+    let outcome = rounds_on(binary, MUST_LOSE_WITHIN, &mut figures);
+    rounds::caught(("fuse", name), outcome, (figures.rounds, MUST_LOSE_WITHIN))
 }
 
 fn store(home: &Home, rounds: u64, seed: u64, figures: &mut Figures) -> Result<(), String> {

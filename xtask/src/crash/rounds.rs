@@ -103,6 +103,24 @@ fn store(home: &Home, rounds: u64, each: u64, figures: &mut Figures) -> Result<(
     Ok(())
 }
 
+/// The verdict over a planted build: it must have been caught, and not before `done` says that something was done to it.
+pub(super) fn caught(
+    (part, name): (&str, &str),
+    outcome: Result<(), String>,
+    (done, within): (u64, u64),
+) -> Result<(), String> {
+    match outcome {
+        Err(why) if done == 0 => {
+            Err(format!("the build `{name}` failed before anything was done to it: {why}"))
+        }
+        Err(why) => {
+            run::say(&format!("crash {part}: the build `{name}` is caught, as it must be: {why}"));
+            Ok(())
+        }
+        Ok(()) => Err(format!("the build `{name}` went through {within} rounds")),
+    }
+}
+
 /// A clean stop, then the offline proof of the whole store.
 pub(super) fn finish(home: &Home, server: Server) -> Result<(), String> {
     let ended = server.stop()?;

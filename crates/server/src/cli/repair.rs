@@ -27,29 +27,9 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// The write-ahead log: rebuild what can be rebuilt, name what is lost; the next start records it
-    Wal {
-        /// Data directory
-        #[arg(long, value_name = "D", default_value = indelible_client::DATA_DIR)]
-        data_dir: PathBuf,
-        /// Key directory
-        #[arg(long, value_name = "K")]
-        key_dir: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Wal(Stopped),
     /// The catalog of segments: make it again of the segment files, if they are all there
-    Catalog {
-        /// Data directory
-        #[arg(long, value_name = "D", default_value = indelible_client::DATA_DIR)]
-        data_dir: PathBuf,
-        /// Key directory
-        #[arg(long, value_name = "K")]
-        key_dir: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Catalog(Stopped),
     /// One segment file, for `repair catalog`: its reader has limits of its own
     #[command(hide = true)]
     SegmentFacts {
@@ -61,14 +41,28 @@ enum What {
     },
 }
 
+/// A store that is not running, and how to speak of it.
+#[derive(Debug, clap::Args)]
+struct Stopped {
+    /// Data directory
+    #[arg(long, value_name = "D", default_value = indelible_client::DATA_DIR)]
+    data_dir: PathBuf,
+    /// Key directory
+    #[arg(long, value_name = "K")]
+    key_dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let (json, value, lines) = match args.what {
-        What::Wal { data_dir, key_dir, json } => {
+        What::Wal(Stopped { data_dir, key_dir, json }) => {
             let mended = repair::wal(&data_dir, key_dir.as_deref())?;
             (json, text(&to_json(&mended)), lines(&mended))
         }
-        What::Catalog { data_dir, key_dir, json } => {
+        What::Catalog(Stopped { data_dir, key_dir, json }) => {
             let remade = remake(&data_dir, key_dir.as_deref())?;
             (json, text(&remade_json(&remade)), remade_lines(&remade))
         }

@@ -14,6 +14,7 @@ use event::code::Code;
 use event::event::Members;
 use event::ids::{ProducerId, TenantId};
 use event::json::Value;
+use event::limits::BATCH_BYTES_MAX;
 use event::system;
 use indelible_client::wire;
 use policy::{Action, Principal, Scope, Scopes};
@@ -56,7 +57,7 @@ pub(super) async fn create_tenant(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: wire::NewTenant = read(&app, &headers, sent).await?;
+    let asked: wire::NewTenant = body::json(&app, &headers, sent, BATCH_BYTES_MAX).await?;
     let name = TenantId::parse(&asked.name).map_err(|error| invalid(error.to_string()))?;
     decide(&caller.principal, Action::Admin, &name)?;
     if app.control.tenant(&name).is_some() {
@@ -108,7 +109,7 @@ pub(super) async fn create_key(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: wire::NewKey = read(&app, &headers, sent).await?;
+    let asked: wire::NewKey = body::json(&app, &headers, sent, BATCH_BYTES_MAX).await?;
     let tenant = TenantId::parse(&asked.tenant).map_err(|error| invalid(error.to_string()))?;
     decide(&caller.principal, Action::Admin, &tenant)?;
     if app.control.tenant(&tenant).is_none() {
@@ -197,18 +198,6 @@ fn shown_key(key: &ApiKey) -> wire::Key {
         created_at: key.created_at.to_string(),
         revoked_at: key.revoked_at.map(|at| at.to_string()),
     }
-}
-
-/// A small JSON body of a known shape.
-async fn read<T: for<'a> Deserialize<'a>>(
-    app: &App,
-    headers: &HeaderMap,
-    sent: Body,
-) -> Result<T, Problem> {
-    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
-    let charged = body::read(headers, sent, &app.budget, deadline).await?;
-    let wrong = |error: serde_json::Error| Problem::new(Code::InvalidRequest, error.to_string());
-    serde_json::from_slice(&charged.bytes).map_err(wrong)
 }
 
 fn invalid(detail: String) -> Problem {

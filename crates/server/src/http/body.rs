@@ -11,8 +11,10 @@ use axum::http::{HeaderMap, header};
 use event::code::Code;
 use event::limits::BATCH_BYTES_MAX;
 use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use crate::app::App;
 use crate::budget::{Budget, Charge, Full};
 
 /// Bytes by which a decompressed body grows at once.
@@ -78,6 +80,26 @@ pub(crate) async fn read(
             inflate(reader, sent.charge, budget).await
         }
     }
+}
+
+/// A JSON body of a known shape, of at most `bytes_max` bytes; what it cost is given back once it is parsed.
+///
+/// # Errors
+/// Those of [`read`], too large for this shape, or not of it.
+pub(crate) async fn json<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    sent: Body,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let deadline = Duration::from_millis(app.config.body_timeout_ms);
+    let charged = read(headers, sent, &app.budget, deadline).await?;
+    if charged.bytes.len() > bytes_max {
+        let detail = format!("the body has more than {bytes_max} bytes");
+        return Err(Problem::new(Code::TooLarge, detail));
+    }
+    let wrong = |error: serde_json::Error| Problem::new(Code::InvalidRequest, error.to_string());
+    serde_json::from_slice(&charged.bytes).map_err(wrong)
 }
 
 /// Reads what a refused client is still sending, within bounds, so that it gets to read the answer. One that waits for

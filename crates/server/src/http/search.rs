@@ -8,7 +8,6 @@ mod cursor; // places between two pages
 mod shape; // what is sent and what is said
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -21,7 +20,6 @@ use event::record::Record;
 use event::search::{self, Search, Span};
 use query::search::Ask;
 use query::{Coverage, Sealed};
-use serde::de::DeserializeOwned;
 
 pub(crate) use cursor::Cursors;
 use cursor::Place;
@@ -37,7 +35,7 @@ pub(super) const PAGE_MAX: u64 = 1_000;
 /// Events of a page for which no number was said.
 const PAGE: u64 = 100;
 /// Bytes of a body.
-const BODY_BYTES_MAX: usize = 64 << 10;
+pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
 /// Values that are suggested.
 const VALUES: usize = 20;
 /// The shortest interval of a histogram.
@@ -53,7 +51,7 @@ pub(super) async fn post(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: shape::Asked = read(&app, &headers, sent).await?;
+    let asked: shape::Asked = body::json(&app, &headers, sent, BODY_BYTES_MAX).await?;
     let limit = asked.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         let detail = format!("`limit` is a number from 1 to {PAGE_MAX}");
@@ -93,7 +91,7 @@ pub(super) async fn histogram(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: shape::Histogram = read(&app, &headers, sent).await?;
+    let asked: shape::Histogram = body::json(&app, &headers, sent, BODY_BYTES_MAX).await?;
     let interval_ms = asked.interval_ms.unwrap_or(INTERVAL_MS);
     let interval = interval_ms.checked_mul(1_000_000).and_then(|ns| i64::try_from(ns).ok());
     let interval = interval.filter(|_| interval_ms >= INTERVAL_MS_MIN);
@@ -119,7 +117,7 @@ pub(super) async fn suggest(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: shape::Suggest = read(&app, &headers, sent).await?;
+    let asked: shape::Suggest = body::json(&app, &headers, sent, BODY_BYTES_MAX).await?;
     let at = asked.at.and_then(|at| usize::try_from(at).ok()).unwrap_or(asked.q.len());
     let completion = search::complete(&asked.q, at);
     let typed = asked.q.get(completion.span.start..at.min(asked.q.len())).unwrap_or_default();
@@ -152,7 +150,7 @@ pub(super) async fn parse(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: shape::Parse = read(&app, &headers, sent).await?;
+    let asked: shape::Parse = body::json(&app, &headers, sent, BODY_BYTES_MAX).await?;
     let search = parsed(&asked.q, app.clock.wall())?;
     Ok(json(200, shape::parsed(&search)))
 }
@@ -246,22 +244,6 @@ fn moment(name: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
     };
     let moment: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
     i64::try_from(moment.as_nanosecond()).map(Some).map_err(|_| wrong())
-}
-
-/// A small JSON body of a known shape.
-pub(super) async fn read<T: DeserializeOwned>(
-    app: &App,
-    headers: &HeaderMap,
-    sent: Body,
-) -> Result<T, Problem> {
-    let deadline = Duration::from_millis(app.config.body_timeout_ms);
-    let charged = body::read(headers, sent, &app.budget, deadline).await?;
-    if charged.bytes.len() > BODY_BYTES_MAX {
-        let detail = format!("the body has more than {BODY_BYTES_MAX} bytes");
-        return Err(Problem::new(Code::TooLarge, detail));
-    }
-    let wrong = |error: serde_json::Error| Problem::new(Code::InvalidRequest, error.to_string());
-    serde_json::from_slice(&charged.bytes).map_err(wrong)
 }
 
 /// The event of a found record as JSON.

@@ -28,7 +28,7 @@ use tlog::Index;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::problem::Problem;
-use super::{Caller, Gate, governed, json as json_response, opened, search};
+use super::{Caller, Gate, body, governed, json as json_response, opened, search};
 use crate::app::App;
 use crate::audit::{Sharing, Surface};
 use follow::{Follow, LastWord};
@@ -80,7 +80,7 @@ pub(super) async fn post(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let asked: Asked = search::read(&app, &headers, sent).await?;
+    let asked: Asked = body::json(&app, &headers, sent, search::BODY_BYTES_MAX).await?;
     let now = app.clock.wall();
     let window = search::Window { q: &asked.q, from: None, to: None };
     let wanted = search::Wanted::new(&window, now)?;

@@ -49,7 +49,7 @@ fn running() -> Running {
     let config = config(root.path());
     let (store, recovered) = recovered(&config);
     let token = store.drawn.as_ref().expect("a new store").local.clone();
-    let runtime = runtime("test", Some(2)).expect("a runtime");
+    let runtime = runtime(Work::LookUps).expect("a runtime");
     let server = start(runtime, config, store, recovered, clocks()).expect("stages");
     let gate = Arc::new(Gate::default());
     gate.open(Arc::clone(&server.app));
@@ -147,7 +147,7 @@ fn a_making_that_was_killed_before_its_record_is_put_on_record() {
     let sizes = [1, 1].map(|_| {
         let (store, recovered) = recovered(&config);
         assert!(!recovered.started.ledger.created);
-        let runtime = runtime("test", Some(2)).expect("a runtime");
+        let runtime = runtime(Work::LookUps).expect("a runtime");
         let server = start(runtime, config.clone(), store, recovered, clocks()).expect("stages");
         let settled = server.runtime.block_on(recovery::settle(&server.app, &server.started));
         settled.expect("a record");
@@ -192,7 +192,7 @@ impl Drop for Rival {
 fn the_lock_is_held_until_nothing_runs_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let lock = StoreLock::acquire(folder.path(), 1).expect("a free lock");
-    let runtime = runtime("test", Some(1)).expect("a runtime");
+    let runtime = runtime(Work::LookUps).expect("a runtime");
     let (saw, seen) = std::sync::mpsc::sync_channel(1);
     let rival = Rival { folder: folder.path().to_path_buf(), saw };
     let running = runtime.spawn(async move {

@@ -52,8 +52,8 @@ struct Opened {
     slots: HashMap<u64, Vec<u64>>,
     /// Keys that came with a section are damaged: a salt block that is not there may have been among them.
     has_lost_keys: bool,
-    /// Lost ranges that are recorded: first and last index, and the record's own.
-    losses: Vec<(u64, u64, u64)>,
+    /// Lost ranges that are recorded, and the index of the record.
+    losses: Vec<(Range<u64>, u64)>,
     unopened: u64,
 }
 
@@ -98,9 +98,9 @@ impl<'k> Records<'k> {
 
     /// The record at which the loss of the indices `first..end` is recorded.
     pub(crate) fn loss_record(&self, tenant: &TenantId, first: u64, end: u64) -> Option<u64> {
-        let losses = self.tenants.get(tenant)?.losses.iter();
-        let covers = |loss: &&(u64, u64, u64)| loss.0 <= first && end <= loss.1.saturating_add(1);
-        losses.copied().find(|loss| covers(&loss)).map(|(_, _, index)| index)
+        let mut losses = self.tenants.get(tenant)?.losses.iter();
+        let covers = |lost: &Range<u64>| lost.start <= first && end <= lost.end;
+        losses.find(|(lost, _)| covers(lost)).map(|(_, index)| *index)
     }
 
     /// The wrapped keys that came with a tenant's records: durable KEK and ledger key.
@@ -272,7 +272,7 @@ impl Opened {
     /// Whether the entry of the record at `index` commits to it, and says its kind.
     fn rooted(&mut self, record: &Record<'_>, index: u64, entry: &Entry) -> Result<(), Wrong> {
         let system = system_kind(record);
-        let lost = loss(record, system).map(|(from, to)| (from, to, index));
+        let lost = loss(record, system).map(|range| (range, index));
         let Some(sealer) = &self.sealer else {
             self.unopened += 1;
             self.losses.extend(lost);
@@ -354,14 +354,12 @@ fn system_kind(record: &Record<'_>) -> Option<SystemKind> {
     SystemKind::of_schema(value.member("schema")?.as_str()?)
 }
 
-/// The first and last index that a loss record names.
-fn loss(record: &Record<'_>, kind: Option<SystemKind>) -> Option<(u64, u64)> {
+/// The range that a loss record names.
+fn loss(record: &Record<'_>, kind: Option<SystemKind>) -> Option<Range<u64>> {
     if kind != Some(SystemKind::Loss) {
         return None;
     }
-    let event = record.event().ok()?;
-    let number = |name: &str| event.attrs.iter().find(|(key, _)| key == name)?.1.as_u64();
-    Some((number("from")?, number("to")?))
+    lake::repair::lost_range(&record.event().ok()?)
 }
 
 /// Neighbours with one reason as ranges: first, one past the last, the reason.
