@@ -18,32 +18,44 @@ mod worker;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::{planted, run};
 
 const HELP: &str = "\
 cargo xtask crash [PART] [OPTIONS]
+cargo xtask crash [PART] planted [NAME...]
 
   rounds     kill -9 under mixed load; compares with what was acknowledged after each restart
-  archive    kill -9 over flush, merge and trim: tiny thresholds, counts by search and SQL; a build
-             that trims before it has archived must fail
+  archive    kill -9 over flush, merge and trim: tiny thresholds, counts by search and SQL
   window     20 processes without streams, killed at random; each id is stored once
-  control    the window part on a build without the id window, which must fail
-  fuse       power cuts on a file system that loses what was not synced (root, /dev/fuse); builds that
-             do not sync, or sync too little, must fail
+  fuse       power cuts on a file system that loses what was not synced (root, /dev/fuse)
   full       a disk that is really full (root): refused, read, resumed, nothing lost
   trace      strace: the sync stands between the last write and the 2xx; EIO ends with exit code 70
   (none)     all of them
 
+  planted        only the negative controls of the part, or those named: the same part on a build with
+                 one promise broken, which must fail; without this word they come before the part
+
   --rounds N     how many rounds (300)
   --events N     events that each store of 25 rounds ends with (400000)
-  --bin FILE     a binary to use; else one is built with --release
+  --bin FILE     a binary to use, without negative controls; else one is built with --release
 ";
 
 /// Disks that are filled at most, however many rounds there are.
 const FULL_DISKS_MAX: u64 = 5;
+
+/// A part on a build with a bug planted: it must fail for the reason that was planted.
+type Control = fn(binary: &Path, name: &str) -> Result<(), String>;
+
+/// What is planted in the server, and the part that must find it.
+const PLANTED: &[(&str, &str, Control)] = &[
+    ("window", "no_id_window", window::must_fail),
+    ("fuse", "no_fsync", fuse::must_fail),
+    ("fuse", "sqlite_normal", fuse::must_fail),
+    ("archive", "trim_early", archive::must_fail),
+];
 
 /// The options of a run.
 #[derive(Debug, Clone)]
@@ -52,6 +64,14 @@ pub(crate) struct Options {
     rounds: u64,
     events: u64,
     binary: Option<PathBuf>,
+    /// With `planted`: the negative controls that are named behind it; none is all of the part.
+    planted: Option<Vec<String>>,
+}
+
+impl Options {
+    fn includes(&self, part: &str) -> bool {
+        self.part.is_empty() || self.part == part
+    }
 }
 
 /// Runs the harness, or one part of it.
@@ -60,44 +80,49 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         return worker::run(args.get(1..).unwrap_or_default());
     }
     let options = parse(args)?;
-    let all = options.part.is_empty();
-    // The planted build comes first: it leaves its own binary where the true one belongs.
-    if all || options.part == "control" {
-        let binary = planted::binary("no_id_window")?;
-        window::must_fail(&binary)?;
-    }
-    if options.part == "control" {
-        return Ok(());
-    }
-    if (all || options.part == "fuse") && options.binary.is_none() {
-        for name in ["no_fsync", "sqlite_normal"] {
-            fuse::must_fail(&planted::binary(name)?, name)?;
-        }
-    }
-    if (all || options.part == "archive") && options.binary.is_none() {
-        archive::must_fail(&planted::binary("trim_early")?, "trim_early")?;
+    if options.planted.is_some() {
+        return controls(&options);
     }
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
-        None => planted::true_binary()?,
+        None => {
+            controls(&options)?;
+            planted::true_binary()?
+        }
     };
-    if all || options.part == "trace" {
+    if options.includes("trace") {
         trace::run(&binary)?;
     }
-    if all || options.part == "fuse" {
+    if options.includes("fuse") {
         fuse::run(&binary, options.rounds)?;
     }
-    if all || options.part == "full" {
+    if options.includes("full") {
         full::run(&binary, options.rounds.min(FULL_DISKS_MAX))?;
     }
-    if all || options.part == "window" {
+    if options.includes("window") {
         run::say(&window::run(&binary)?);
     }
-    if all || options.part == "archive" {
+    if options.includes("archive") {
         archive::run(&binary, options.rounds)?;
     }
-    if all || options.part == "rounds" {
+    if options.includes("rounds") {
         rounds::run(&binary, options.rounds, options.events)?;
+    }
+    Ok(())
+}
+
+/// The negative controls of a part, or those of them that are named.
+fn controls(options: &Options) -> Result<(), String> {
+    let named = options.planted.as_deref().unwrap_or_default();
+    let of_part = || PLANTED.iter().filter(|(part, ..)| options.includes(part));
+    if let Some(name) = named.iter().find(|name| of_part().all(|(_, known, _)| known != name)) {
+        let known: Vec<&str> = of_part().map(|(_, known, _)| *known).collect();
+        return Err(format!("`{name}` is not planted here; known are {known:?}"));
+    }
+    for (_, name, must_fail) in of_part() {
+        if named.is_empty() || named.iter().any(|one| one == name) {
+            must_fail(&planted::binary(name)?, name)?;
+        }
     }
     Ok(())
 }
@@ -108,7 +133,8 @@ pub(crate) fn slow() -> Result<(), String> {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { part: String::new(), rounds: 300, events: 400_000, binary: None };
+    let mut options =
+        Options { part: String::new(), rounds: 300, events: 400_000, binary: None, planted: None };
     let mut words = args.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value\n\n{HELP}"));
@@ -117,9 +143,10 @@ fn parse(args: &[String]) -> Result<Options, String> {
             "--rounds" => options.rounds = number(value()?)?,
             "--events" => options.events = number(value()?)?,
             "--bin" => options.binary = Some(PathBuf::from(value()?)),
-            "rounds" | "archive" | "window" | "control" | "trace" | "fuse" | "full" => {
+            "rounds" | "archive" | "window" | "trace" | "fuse" | "full" => {
                 options.part.clone_from(word);
             }
+            "planted" => options.planted = Some(words.by_ref().cloned().collect()),
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),
         }
     }

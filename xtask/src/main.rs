@@ -2,13 +2,11 @@
 //! and that every step names itself before it starts and says plainly what it did not run.
 //! It holds no product code and nothing in the product names it.
 
-mod archive;
-mod audited;
 mod barrier;
+mod controls;
 mod crash;
 mod deny;
 mod figures;
-mod flipped;
 mod planted;
 mod run;
 mod sim;
@@ -26,8 +24,10 @@ cargo xtask <chore>
   tidy             the house rules that clippy cannot say; prints each finding with its rule
   figures          sizes, functions, comments, asserts per crate, as a table
   gen              writes the reference pages that are generated from code
-  sim [ARGS]       the ledger's seed loop: `--seed N` replays one, `--seeds M` runs many
+  sim [ARGS]       the ledger's seed loop: `--seed N` replays one, `--seeds M` runs many, `planted` runs it
+                   on builds with one promise broken, which must fail
   barrier [planted] the proof of I9 over 10,000 drawn statements, or the leaks that it must find
+  planted [NAME...] tests of the quick set on builds with one promise broken, which must fail
   crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
   bench [ARGS]     benchmark scenarios beside a rival in the same run
   dist             the binary that is shipped (thin LTO, one codegen unit)
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         }
         Some("sim") => sim::run(rest),
         Some("barrier") => barrier::run(rest),
+        Some("planted") => controls::run(rest),
         Some("crash") => crash::run(rest),
         Some("bench") => {
             run::cargo(&[&["run", "--release", "-q", "-p", "indelible-bench", "--"]], rest)

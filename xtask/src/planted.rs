@@ -18,14 +18,17 @@ pub(crate) fn true_binary() -> Result<PathBuf, String> {
     Ok(target()?.join("release/indelible"))
 }
 
-/// A server binary with this bug planted. Cargo leaves it where the true one belongs, so it is
-/// taken away to a place of its own.
+/// A server binary with this bug planted, built as the tests build theirs: what is broken is broken in any
+/// profile, and an optimised build of each would cost minutes. Cargo leaves it where the true one belongs, so
+/// it is taken away to a place of its own.
 pub(crate) fn binary(name: &str) -> Result<PathBuf, String> {
     let mut command = command(name)?;
-    command.args(["build", "--release", "--bin", "indelible"]);
+    // With the tests in the selection the dependencies have the features that the quick set gives them; without,
+    // the query engine would be built once more.
+    command.args(["build", "--workspace", "--bin", "indelible", "--test", "it"]);
     run::step(&mut command)?;
     let own = target()?.join("planted").join(name).join("indelible");
-    let built = target()?.join("release/indelible");
+    let built = target()?.join("debug/indelible");
     // A new file, not a new content: the old one may be running.
     let _ = fs::remove_file(&own);
     fs::copy(&built, &own)

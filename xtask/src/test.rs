@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::{archive, audited, barrier, crash, deny, flipped, run, sim, tidy};
+use crate::{barrier, controls, crash, deny, run, sim, tidy};
 
 /// Tests counted from the closing lines of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -97,9 +97,7 @@ impl Counts {
 fn slow_set() -> Result<(), String> {
     deny::run()?;
     sim::slow()?;
-    flipped::slow()?;
-    audited::slow()?;
-    archive::slow()?;
+    controls::slow()?;
     barrier::slow()?;
     crash::slow()
 }

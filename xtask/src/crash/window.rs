@@ -43,18 +43,18 @@ pub(crate) fn run(binary: &Path) -> Result<String, String> {
 }
 
 /// The same run on a build without the id window: it must find a double.
-pub(crate) fn must_fail(binary: &Path) -> Result<(), String> {
+pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
     let seed = fresh_seed();
     let home = Home::new(binary, seed)?;
     let outcome = feed(&home, seed);
     home.remove();
     match outcome {
         Err(why) if why.contains("is stored twice") => {
-            run::say(&format!("id window, negative control: the run failed as it must: {why}"));
+            run::say(&format!("crash window: the build `{name}` is caught, as it must be: {why}"));
             Ok(())
         }
-        Err(why) => Err(format!("the planted build failed for another reason: {why}")),
-        Ok(_) => Err("a build without the id window passed: the run proves nothing".into()),
+        Err(why) => Err(format!("the build `{name}` failed for another reason: {why}")),
+        Ok(_) => Err(format!("the build `{name}` passed: the run proves nothing")),
     }
 }
 
