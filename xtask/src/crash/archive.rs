@@ -125,7 +125,7 @@ pub(super) fn counted(door: &Door, producers: &[Producer]) -> Result<u64, String
         .map(Producer::denied)
         .fold((0, 0), |sum, one| (sum.0 + u64::try_from(one.0).unwrap_or(0), sum.1 + one.1));
     if sql < kept || sql > kept + unknown {
-        return Err(format!("{sql} refusals stored, {kept} acknowledged, {unknown} unknown"));
+        return Err(format!("I1: {sql} refusals stored, {kept} acknowledged, {unknown} unknown"));
     }
     Ok(sql)
 }
