@@ -8,6 +8,8 @@
 //!
 //! It refuses to delete what it does not know: such a file goes to `quarantine/`.
 
+mod copy; // databases that must not be touched
+
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Error;
+pub use copy::copied;
 
 /// The folder of segment files.
 pub(crate) const LAKE: &str = "lake";
@@ -123,12 +126,6 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(disk("look at", name, error)),
         }
-    }
-
-    /// Copies a file into another store's folder under the same name, which nobody relies on.
-    pub(crate) fn copy(&self, name: &str, to: &Store) -> Result<(), Error> {
-        let copied = fs::copy(self.path(name), to.path(name));
-        copied.map(drop).map_err(|error| disk("copy", name, error))
     }
 
     /// Opens a file to be read at any place.

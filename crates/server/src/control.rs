@@ -14,8 +14,11 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use event::ids::{ProducerId, StoreName, TenantId, Timestamp};
 use policy::{Principal, Scopes};
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::Notify;
 
-/// The name of `control.db` while it is made.
+/// The database's file.
+const FILE: &str = "control.db";
+/// Its name while it is made.
 const DRAFT: &str = "control.db.tmp";
 /// The version of the tables below (`PRAGMA user_version`).
 const VERSION: i64 = 1;
@@ -90,7 +93,7 @@ pub(crate) enum ControlError {
         what: String,
     },
     /// The operating system refused.
-    #[error("`{path}` cannot be written", path = path.display())]
+    #[error("`{path}` cannot be read or written", path = path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -112,6 +115,8 @@ pub(crate) struct Control {
     store: StoreName,
     database: Mutex<Connection>,
     memory: RwLock<Memory>,
+    /// Told when a key was ended.
+    revocations: Notify,
 }
 
 impl Control {
@@ -152,7 +157,7 @@ impl Control {
 
     /// Gives a draft its name, durably.
     pub(crate) fn publish(folder: &Path) -> Result<(), ControlError> {
-        let path = folder.join("control.db");
+        let path = folder.join(FILE);
         let named = std::fs::rename(folder.join(DRAFT), &path)
             .and_then(|()| File::open(folder)?.sync_all());
         named.map_err(|source| ControlError::Io { path, source })
@@ -162,8 +167,7 @@ impl Control {
     pub(crate) fn open(folder: &Path) -> Result<Control, ControlError> {
         let doing = sqlite("open");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let database =
-            Connection::open_with_flags(folder.join("control.db"), flags).map_err(&doing)?;
+        let database = Connection::open_with_flags(folder.join(FILE), flags).map_err(&doing)?;
         let mode: String = database
             .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
             .map_err(sqlite("use its write-ahead log"))?;
@@ -182,6 +186,7 @@ impl Control {
             store: content.store,
             database: Mutex::new(database),
             memory: RwLock::new(Memory { tenants, keys }),
+            revocations: Notify::new(),
         })
     }
 
@@ -263,7 +268,26 @@ impl Control {
                 key.revoked_at.get_or_insert(at);
             }
         });
+        self.revocations.notify_waiters();
         Ok(())
+    }
+
+    /// Whether the API key with these look-up characters is still good.
+    pub(crate) fn is_good(&self, lookup: &str) -> bool {
+        self.remembered(|memory| {
+            memory.keys.get(lookup).is_some_and(|key| key.revoked_at.is_none())
+        })
+    }
+
+    /// Waits until the API key with these look-up characters is good no more.
+    pub(crate) async fn revoked(&self, lookup: &str) {
+        loop {
+            let revoked = self.revocations.notified();
+            if !self.is_good(lookup) {
+                return;
+            }
+            revoked.await;
+        }
     }
 
     /// The wrapped import key of a producer: the stored one, or `drawn` taken in as its first.

@@ -1,7 +1,9 @@
 //! A folder of our own below the system's temporary one, for copies of databases that must not be opened where they lie.
 //!
-//! Promises: nobody else's folder is used, and it is gone when dropped. Refuses to hold anything secret.
+//! Promises: nobody else's folder is used, nobody else may read it, and it is gone when dropped. Refuses to hold anything
+//! secret.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// The folder.
@@ -15,7 +17,7 @@ impl Scratch {
     pub(crate) fn new() -> std::io::Result<Scratch> {
         let name = format!("indelible-{}-{}", std::process::id(), crate::keyring::draw_letters(8));
         let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder)?;
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Scratch { folder })
     }
 

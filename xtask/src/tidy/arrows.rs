@@ -42,6 +42,7 @@ const EDGES: &[(&str, &[&str], &str)] = &[
             "crates/ledger/src/disk.rs",
             "crates/ledger/src/disk/",
             "crates/lake/src/store.rs",
+            "crates/lake/src/store/",
             "crates/client/src/",
             "crates/sim/",
             "xtask/",

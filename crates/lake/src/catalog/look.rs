@@ -1,17 +1,17 @@
 //! Reading the catalog: all of it at once, from an open database or from a file that must not be
 //! touched.
 //!
-//! Promises: [`look`] writes nothing into the data directory: after a clean stop the file is opened
-//! as immutable, else a copy of it and its write-ahead log is read. It refuses values that this
-//! binary never writes, and rows that do not tile.
+//! Promises: [`look`] writes nothing into the data directory: what is read is a copy, which is one
+//! state of the catalog even while a server writes to it. It refuses values that this binary never
+//! writes, and rows that do not tile.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::{APPLICATION_ID, FILE, Row, VERSION, row, sqlite, watermarks};
 use crate::Error;
-use crate::store::Store;
+use crate::store::{copied, disk};
 
 /// Every row of the catalog in `folder`, or `None` if there is no catalog. `scratch` is a folder for
 /// copies that the caller has made and removes.
@@ -19,18 +19,9 @@ use crate::store::Store;
 /// # Errors
 /// [`Error::Catalog`] when it is damaged or does not tile.
 pub fn look(folder: &Path, scratch: &Path) -> Result<Option<Vec<Row>>, Error> {
-    let (store, copies) = (Store::new(folder), Store::new(scratch));
-    if store.length(FILE)?.is_none() {
-        return Ok(None);
-    }
-    let wal = format!("{FILE}-wal");
-    let database = if store.length(&wal)?.is_none() {
-        open_immutable(&store.path(FILE))?
-    } else {
-        store.copy(FILE, &copies)?;
-        store.copy(&wal, &copies)?;
-        Connection::open(copies.path(FILE)).map_err(sqlite("open a copy"))?
-    };
+    let copy = copied(folder, FILE, scratch).map_err(|error| disk("copy", FILE, error))?;
+    let Some(copy) = copy else { return Ok(None) };
+    let database = Connection::open(copy).map_err(sqlite("open a copy"))?;
     if is_blank(&database)? {
         return Ok(Some(Vec::new()));
     }
@@ -83,20 +74,4 @@ pub(super) fn rows(database: &Connection) -> Result<Vec<Row>, Error> {
 fn number(database: &Connection, pragma: &str) -> Result<i64, Error> {
     let read = database.pragma_query_value(None, pragma, |row| row.get(0));
     read.map_err(sqlite("read its version"))
-}
-
-/// Opens a database whose file nobody writes, without a lock or a file beside it.
-fn open_immutable(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                uri.push(char::from(*byte));
-            }
-            other => uri.push_str(&format!("%{other:02x}")),
-        }
-    }
-    uri.push_str("?immutable=1");
-    Connection::open_with_flags(uri, flags).map_err(sqlite("open as immutable"))
 }

@@ -1,17 +1,16 @@
 //! Reading `control.db`: all of it at once, from an open database or from a file that must not be touched.
 //!
-//! Promises: [`look`] writes nothing into the data directory: after a clean stop the file is opened as immutable, else a
-//! private copy of it and its write-ahead log is read, which is one state of the database even while a server writes to
-//! it. Refuses values that this binary never writes.
+//! Promises: [`look`] writes nothing into the data directory: what is read is a private copy, which is one state of the
+//! database even while a server writes to it. Refuses values that this binary never writes.
 
 use std::path::Path;
 
 use event::ids::{ProducerId, StoreName, TenantId, Timestamp};
 use policy::{Principal, Scopes};
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 
-use super::{ApiKey, ControlError, DRAFT, State, TenantRow, VERSION, sqlite};
+use super::{ApiKey, ControlError, DRAFT, FILE, State, TenantRow, VERSION, sqlite};
 use crate::scratch::Scratch;
 
 /// Everything in `control.db` but the import keys.
@@ -27,41 +26,28 @@ pub(crate) struct Content {
     pub(crate) keys: Vec<ApiKey>,
 }
 
-/// Bytes of the head of a write-ahead log; it has other salts each time the log begins anew.
-const WAL_HEAD_BYTES: usize = 32;
-/// How often a copy is made of a database whose log begins anew meanwhile.
-const COPIES_MAX: usize = 8;
-
 /// The content of `control.db` in `folder`, or `None` if there is none.
 ///
 /// # Errors
 /// When the file is there and cannot be read.
 pub(crate) fn look(folder: &Path) -> Result<Option<Content>, ControlError> {
-    let path = folder.join("control.db");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let wal = folder.join("control.db-wal");
-    if !wal.exists() {
-        return read(&open_immutable(&path)?).map(Some);
-    }
-    let failed = |source| ControlError::Io { path: path.clone(), source };
-    let copy = copied(&path, &wal).map_err(failed)?;
-    let database =
-        Connection::open(copy.path().join("control.db")).map_err(sqlite("open a copy"))?;
-    let content = read(&database);
-    drop(database);
-    content.map(Some)
+    copy(folder, FILE)
 }
 
 /// The content of a `control.db` that was written and has not got its name; `None` unless it is whole.
 pub(crate) fn draft(folder: &Path) -> Option<Content> {
-    let path = folder.join(DRAFT);
     let has_journal = folder.join(format!("{DRAFT}-journal")).exists();
-    if has_journal || !path.exists() {
-        return None;
-    }
-    open_immutable(&path).and_then(|database| read(&database)).ok()
+    if has_journal { None } else { copy(folder, DRAFT).ok()? }
+}
+
+/// The content of a copy of this database.
+fn copy(folder: &Path, name: &str) -> Result<Option<Content>, ControlError> {
+    let failed = |source| ControlError::Io { path: folder.join(name), source };
+    let scratch = Scratch::new().map_err(failed)?;
+    let copy = lake::store::copied(folder, name, scratch.path()).map_err(failed)?;
+    let Some(copy) = copy else { return Ok(None) };
+    let database = Connection::open(copy).map_err(sqlite("open a copy"))?;
+    read(&database).map(Some)
 }
 
 /// The content of an open database.
@@ -84,43 +70,6 @@ pub(super) fn read(database: &Connection) -> Result<Content, ControlError> {
     let tenants = rows(database, "SELECT * FROM tenants ORDER BY name", tenant)?;
     let keys = rows(database, "SELECT * FROM api_keys ORDER BY created_at, lookup", api_key)?;
     Ok(Content { store, state, tenants, keys })
-}
-
-/// Opens a database whose file nobody writes, without a lock or a file beside it.
-fn open_immutable(path: &Path) -> Result<Connection, ControlError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                uri.push(char::from(*byte));
-            }
-            other => uri.push_str(&format!("%{other:02x}")),
-        }
-    }
-    uri.push_str("?immutable=1");
-    Connection::open_with_flags(uri, flags).map_err(sqlite("open as immutable"))
-}
-
-/// Copies a database and its write-ahead log. Pages come into the database from the log alone: as long as the log that is
-/// copied last is the one that was there before, it makes the copy whole, however far they had come.
-fn copied(path: &Path, wal: &Path) -> std::io::Result<Scratch> {
-    let scratch = Scratch::new()?;
-    for _ in 0..COPIES_MAX {
-        let before = head(&std::fs::read(wal)?);
-        std::fs::copy(path, scratch.path().join("control.db"))?;
-        let log = std::fs::read(wal)?;
-        if head(&log) == before {
-            std::fs::write(scratch.path().join("control.db-wal"), log)?;
-            return Ok(scratch);
-        }
-    }
-    Err(std::io::Error::new(std::io::ErrorKind::ResourceBusy, "it is written to all the time"))
-}
-
-/// The head of a write-ahead log; of one that has none yet, all of it.
-fn head(log: &[u8]) -> Vec<u8> {
-    log.iter().take(WAL_HEAD_BYTES).copied().collect()
 }
 
 fn rows<T>(
