@@ -1,15 +1,15 @@
 //! Events as they come: the server-sent events of a tail.
 //!
-//! Promises: an event is given whole or not at all; [`Tail::last`] is where to go on after the stream has ended. Refuses to
-//! come back by itself: who reads decides whether to ask for another.
+//! Promises: an event is given whole or not at all; [`Tail::last`] is where to go on after the stream has ended; so many
+//! bytes are held and no more. Refuses to come back by itself: who reads decides whether to ask for another.
 
 use std::io::{BufRead, BufReader, Read};
 
 use crate::error::Error;
 use crate::exchange::Opened;
 
-/// Bytes of the longest line that is read; an event has less than one MiB.
-const LINE_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of the longest line that is read, and of what one event says in several; an event has less than one MiB.
+const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// A stream of events.
 pub struct Tail {
@@ -68,6 +68,9 @@ impl Tail {
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "event" => value.clone_into(&mut name),
+                "data" if data.len() + value.len() > LINE_BYTES_MAX => {
+                    return Err(self.garbled("an event that is too large"));
+                }
                 "data" => data.push_str(value),
                 "id" => id = value.parse::<u64>().ok(),
                 "" if line.is_empty() => {
@@ -92,22 +95,25 @@ impl Tail {
     /// The next line without its end; `None` at the end of the stream.
     fn line(&mut self) -> Result<Option<String>, Error> {
         let mut line = Vec::new();
-        let read = (&mut self.lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        // One byte more is the end of the longest line.
+        let most = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+        let read = (&mut self.lines).take(most).read_until(b'\n', &mut line);
         let broken = |error: std::io::Error| Error::Unreachable {
             url: self.url.clone(),
             why: error.to_string(),
         };
         read.map_err(broken)?;
-        match line.pop() {
-            Some(b'\n') => {}
-            // Half of a line is of a stream that broke off.
-            None | Some(_) => return Ok(None),
+        if line.pop_if(|last| *last == b'\n').is_none() {
+            return match line.len() > LINE_BYTES_MAX {
+                true => Err(self.garbled("a line that is too long")),
+                // Half of a line is of a stream that broke off.
+                false => Ok(None),
+            };
         }
-        let garbled = |_| Error::Garbled {
-            url: self.url.clone(),
-            status: 200,
-            why: "a line that is not UTF-8".to_owned(),
-        };
-        String::from_utf8(line).map(Some).map_err(garbled)
+        String::from_utf8(line).map(Some).map_err(|_| self.garbled("a line that is not UTF-8"))
+    }
+
+    fn garbled(&self, why: &str) -> Error {
+        Error::Garbled { url: self.url.clone(), status: 200, why: why.to_owned() }
     }
 }

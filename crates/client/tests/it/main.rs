@@ -4,3 +4,4 @@
 mod answers;
 mod fake;
 mod retries;
+mod tails;

@@ -1,7 +1,9 @@
 //! `indelible tail`: events as they come.
 //!
 //! Promises: a broken connection is made again behind the last event, so that none is lost or printed twice; a stream that
-//! the server ends says why. Runs until Ctrl-C, a closed pipe or `--limit`. Refuses to sleep on an error that will not pass.
+//! the server ends says why. Runs until Ctrl-C, a closed pipe or `--limit`. Refuses to sleep on an error that will not pass,
+//! and to handle SIGINT: it ends the process as it does by default, and who starts a tail with SIGINT ignored, as a shell
+//! does with `&` in a script, does not want it ended by a Ctrl-C that is meant for another; SIGTERM ends that one.
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use indelible_client::{Client, Error, Said, Tail, wire};
 
 use super::connect::{self, ConnectArgs};
 use super::exit::{Exit, Failure};
-use super::{events, print, search};
+use super::{events, print, search, text};
 
 /// Pauses between tries to come back; after the last the command ends.
 const PAUSES_MS: [u64; 7] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000];
@@ -47,31 +49,48 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         wire::TailQuestion { q: args.query.clone(), after: None, since_ms: args.since };
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut tail = client.tail(&question)?;
+    let mut silent: usize = 0;
     while left > 0 {
-        match tail.next_said() {
+        let why = match tail.next_said() {
             Ok(Some(Said::Event { index: _, json })) => {
                 show(&json, args)?;
-                left -= 1;
+                (left, silent) = (left - 1, 0);
+                continue;
             }
-            Ok(Some(Said::Gone { words })) => print::words(&format!("-- gone: {words}")),
+            Ok(Some(Said::Gone { words })) => {
+                print::words(&format!("-- gone: {}", text::printable(&words)));
+                continue;
+            }
             Ok(Some(Said::Cut { words })) if words.contains("\"revoked\"") => {
                 let what = "the key was revoked";
                 return Err(Failure::new(Exit::NotAllowed, what, "ask for another key"));
             }
-            Ok(Some(Said::Cut { .. }) | None) | Err(_) => {
-                question.since_ms = None;
-                question.after = tail.last();
-                tail = again(&client, &question)?;
+            Ok(Some(Said::Cut { words })) => {
+                format!("ended by the server: {}", text::printable(&words))
             }
-        }
+            Err(error) if !error.retryable() => return Err(error.into()),
+            Ok(None) | Err(_) => "connection lost".to_owned(),
+        };
+        question.since_ms = None;
+        question.after = tail.last();
+        let from = question.after.map_or(0, |last| last + 1);
+        print::words(&format!("-- {why}; going on from index {from} --"));
+        std::thread::sleep(Duration::from_millis(pause_ms(silent)));
+        tail = again(&client, &question)?;
+        silent += 1;
     }
     Ok(Exit::Done)
 }
 
+/// The pause before another stream when so many in a row have ended without an event: each puts a read on record.
+fn pause_ms(silent: usize) -> u64 {
+    let longest = PAUSES_MS.last().copied().unwrap_or_default();
+    let before = silent.checked_sub(1);
+    before.map_or(0, |at| PAUSES_MS.get(at).copied().unwrap_or(longest))
+}
+
 /// Another stream that goes on behind the last event.
 fn again(client: &Client, question: &wire::TailQuestion) -> Result<Tail, Failure> {
-    let from = question.after.map_or(0, |last| last + 1);
-    print::words(&format!("-- connection lost; going on from index {from} --"));
     let mut last: Option<Error> = None;
     for pause in PAUSES_MS {
         match client.tail(question) {

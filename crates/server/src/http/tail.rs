@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Promises: resumed with `Last-Event-ID`, no event is lost or comes twice, wherever it lies by then; a stream that ends
-//! says why (`event: cut`). INVARIANT (I10): so many tails at once, so many pieces held for each; who does not take them in
+//! says why (`event: cut`), and that of a key that is revoked does. INVARIANT (I10): so many tails at once, so many pieces held for each; who does not take them in
 //! time is cut. INVARIANT (I11): the tail is on record before its first event, and again for each allowance. Refuses to
 //! replay what retention has removed: `event: gone` names the first index that is there.
 
@@ -44,7 +44,7 @@ const PIECES_MAX: usize = 4;
 /// What tails share.
 #[derive(Debug)]
 pub(crate) struct Tails {
-    tickets: Tickets,
+    tickets: Tickets<Ticket>,
     places: Arc<Semaphore>,
     looks: Arc<Semaphore>,
 }
@@ -117,10 +117,13 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
     let none = || {
-        let detail = "the stream URL was used, is older than a minute, or never was";
+        let detail = "the stream URL was used, is older than a minute, or never was good";
         Problem::new(Code::NotFound, detail).hint("ask for another with POST /v1/tail")
     };
-    let ticket = app.tails.tickets.take(&name, app.clock.monotonic_ns()).ok_or_else(none)?;
+    let ticket = app.tails.tickets.take(&name, app.clock.monotonic_ns());
+    // The URL carries the right of a key, and no more of it than the key still has.
+    let is_good = |ticket: &Ticket| app.control.is_good(&ticket.caller.credential);
+    let ticket = ticket.filter(is_good).ok_or_else(none)?;
     let Ticket { caller, on_record, search, start } = ticket;
     let start = match last_event(&headers)? {
         Some(last) => behind(last, app.size(caller.tenant()))?,

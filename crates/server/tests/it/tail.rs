@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -208,23 +208,161 @@ fn i11_a_tail_is_on_record_from_begin_to_end() {
     server.stop();
 }
 
-#[test]
-fn an_interrupted_tail_ends_at_once() {
-    let store = Store::new();
-    let server = store.serve();
-    commit(&server, "ana");
-    let mut command = store.command(&["tail", "--since", "1h", "--jsonl"]);
+/// Starts the command, which has printed the one event that there was.
+fn follower(mut command: Command) -> (Child, BufReader<ChildStdout>) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let mut first = String::new();
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    lines.read_line(&mut first).expect("an event");
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(next(&mut lines).contains("\"ana\""));
+    (child, lines)
+}
+
+fn next(lines: &mut BufReader<ChildStdout>) -> String {
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("UTF-8");
+    line
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
     assert!(sent.expect("`kill` starts").success());
+}
+
+const FOLLOW: &[&str] = &["tail", "--since", "1h", "--jsonl"];
+
+/// By SIGTERM: this test may itself have been started with SIGINT ignored, and a child inherits that.
+#[test]
+fn a_tail_that_is_signalled_ends_at_once() {
+    let store = Store::new();
+    let server = store.serve();
+    commit(&server, "ana");
+    let (mut child, _lines) = follower(store.command(FOLLOW));
+    signal(&child, "-TERM");
     assert_eq!(child.wait().expect("it ends").code(), None, "by the signal");
+    server.stop();
+}
+
+/// What a shell does with `&` in a script: a Ctrl-C is meant for another, and the tail goes on until it is told by name.
+#[test]
+fn a_tail_that_was_started_with_sigint_ignored_is_not_interrupted() {
+    let store = Store::new();
+    let server = store.serve();
+    commit(&server, "ana");
+    let plain = store.command(FOLLOW);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(store.root());
+    command.env("INDELIBLE_KEY_DIR", store.key_dir());
+    let (mut child, mut lines) = follower(command);
+    signal(&child, "-INT");
+    commit(&server, "bob");
+    assert!(next(&mut lines).contains("\"bob\""), "it goes on");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), None, "by the other signal");
+    server.stop();
+}
+
+#[test]
+fn i10_so_many_stream_urls_wait_and_no_more() {
+    let store = Store::new();
+    let server = store.serve();
+    let ask = |_| Some(server.post("/v1/tail", "{}")).filter(|reply| reply.status != 201);
+    // On a machine so slow that a minute passes meanwhile, the oldest make room.
+    let (given, refused) =
+        (0..10_000).find_map(|given| Some((given, ask(given)?))).expect("a limit");
+    assert!(given >= 1_024, "{given}");
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("busy")), "past the limit");
+    server.stop();
+}
+
+/// A key of the tenant that may read: its look-up characters and its token.
+fn reader(server: &Server, admin: &str) -> (String, String) {
+    let body = json!({ "tenant": "default", "scopes": ["read"], "producer": "local" }).to_string();
+    let call = Call::new("POST", "/v1/keys").token(admin).body(body);
+    let made = call.header("content-type", "application/json").send(&server.client.url);
+    assert_eq!(made.status, 201, "{}", made.text());
+    let text = |name: &str| made.json()[name].as_str().expect("text").to_owned();
+    (text("lookup"), text("token"))
+}
+
+fn revoke(server: &Server, admin: &str, lookup: &str) {
+    let call = Call::new("DELETE", &format!("/v1/keys/{lookup}")).token(admin);
+    assert_eq!(call.send(&server.client.url).status, 204);
+}
+
+#[test]
+fn a_key_that_is_revoked_follows_no_more() {
+    let store = Store::new();
+    let server = store.serve();
+    let admin = store.admin().token;
+    let (lookup, token) = reader(&server, &admin);
+    let path = || {
+        let call = Call::new("POST", "/v1/tail").token(&token).body("{}");
+        let made = call.header("content-type", "application/json").send(&server.client.url);
+        made.json()["url"].as_str().expect("a path").to_owned()
+    };
+    let unused = path();
+    let mut stream = Stream::open(&server, &path(), None);
+    let index = commit(&server, "ana");
+    assert_eq!(stream.event(), (index, "ana".to_owned()));
+    revoke(&server, &admin, &lookup);
+    // It is cut where nothing comes, and before the next event, whichever the server sees first.
+    commit(&server, "bob");
+    let mut rest = String::new();
+    while !rest.contains("event: cut") {
+        rest.push_str(&stream.line());
+    }
+    rest.push_str(&stream.line());
+    assert!(rest.contains("\"reason\":\"revoked\"") && !rest.contains("bob"), "{rest}");
+    let refused = Call::new("GET", &unused).send(&server.client.url);
+    assert_eq!((refused.status, &refused.json()["code"]), (404, &json!("not_found")));
+    server.stop();
+}
+
+/// Without an event there is nothing that the tail would look at: the end of the key alone ends it.
+#[test]
+fn the_command_of_a_key_that_is_revoked_says_so() {
+    let store = Store::new();
+    let server = store.serve();
+    commit(&server, "ana");
+    let admin = store.admin().token;
+    let (lookup, token) = reader(&server, &admin);
+    let mut command = store.command(FOLLOW);
+    command.env("INDELIBLE_TOKEN", token).env("INDELIBLE_URL", &server.client.url);
+    let (child, _lines) = follower(command);
+    revoke(&server, &admin, &lookup);
+    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(4));
+    server.stop();
+}
+
+/// INVARIANT (I11): what is beyond the allowance leaves only when a `read.more` is committed, so a kill cannot lose it.
+#[test]
+fn i11_a_tail_beyond_its_allowance_is_on_record_again() {
+    let store = Store::new();
+    let server = store.serve();
+    let mut stream = Stream::open(&server, &ticket(&server, &json!({})), None);
+    for _ in 0..2 {
+        let lines = "{\"action\":\"a.b\",\"actor\":\"ana\"}\n".repeat(5_000);
+        let call = Call::new("POST", "/v1/events").token(&server.client.token);
+        let call = call.header("content-type", "application/x-ndjson").body(lines);
+        assert_eq!(call.send(&server.client.url).status, 200);
+    }
+    let more = |server: &Server| {
+        let sql = "SELECT row_count, begin_index FROM access_log WHERE act = 'read.more'";
+        server.post("/v1/query", &json!({ "sql": sql }).to_string()).json()["rows"].clone()
+    };
+    (0..10_000).for_each(|_| drop(stream.event()));
+    assert_eq!(more(&server), json!([]), "at the allowance");
+    commit(&server, "bob");
+    assert_eq!(stream.event().1, "bob");
+    server.kill();
+    let server = store.serve();
+    let begin = "SELECT index FROM access_log WHERE act = 'read.begin' AND surface = 'tail'";
+    let begin = server.post("/v1/query", &json!({ "sql": begin }).to_string()).json();
+    assert_eq!(more(&server), json!([[10_000, begin["rows"][0][0]]]), "past it");
     server.stop();
 }

@@ -4,8 +4,8 @@
 //! rows arrived -> search [next, to) oldest first -> allow -> pieces -> the client
 //! ```
 //!
-//! Promises: `next` moves only over what was looked at, and an event is handed on before it does. Refuses to wait for a
-//! client that takes nothing for too long.
+//! Promises: `next` moves only over what was looked at, and an event is handed on before it does; what was committed after
+//! the key was revoked is not. Refuses to wait for a client that takes nothing for too long.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::http::{Caller, Gate, query as sql, search};
 const EVENTS_AT_ONCE: usize = 500;
 /// Bytes of a piece after which the next begins.
 const PIECE_BYTES: usize = 64 << 10;
-/// How often a stream says that it lives, and looks whether it still may.
+/// How often a stream says that it lives.
 const HEARTBEAT: Duration = Duration::from_nanos(HEARTBEAT_NS);
 const HEARTBEAT_NS: u64 = 10_000_000_000;
 
@@ -117,6 +117,9 @@ impl Follow {
                 self.next = view.from();
             }
             let (found, seen) = self.look(view).await?;
+            if !self.app.control.is_good(&self.caller.credential) {
+                return Err(Cut::Revoked);
+            }
             self.give(&found).await?;
             self.next = seen.max(self.next);
             if self.quiet_ns() >= HEARTBEAT_NS {
@@ -132,19 +135,16 @@ impl Follow {
             tokio::select! {
                 view = grown => return Ok(view),
                 () = self.gate.stopped() => return Err(Cut::Stopping),
+                () = self.app.control.revoked(&self.caller.credential) => return Err(Cut::Revoked),
                 () = self.pieces.closed() => return Err(Cut::Left),
                 () = tokio::time::sleep(HEARTBEAT) => self.alive().await?,
             }
         }
     }
 
-    /// A sign of life, if the key is still good: the id of what was looked at last, so that a client that comes back need
-    /// not have it looked at again.
+    /// A sign of life: the id of what was looked at last, so that a client that comes back need not have it looked at
+    /// again.
     async fn alive(&mut self) -> Result<(), Cut> {
-        let key = self.app.control.key(&self.caller.credential);
-        if key.is_none_or(|key| key.revoked_at.is_some()) {
-            return Err(Cut::Revoked);
-        }
         self.alive_ns = self.app.clock.monotonic_ns();
         match self.next.checked_sub(1) {
             Some(last) => self.hand_on(format!("id: {last}\n\n")).await,

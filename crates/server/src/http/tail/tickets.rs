@@ -29,14 +29,20 @@ pub(super) struct Ticket {
 }
 
 /// The stream URLs that wait.
-#[derive(Debug, Default)]
-pub(super) struct Tickets {
-    waiting: Mutex<HashMap<String, (u64, Ticket)>>,
+#[derive(Debug)]
+pub(super) struct Tickets<T> {
+    waiting: Mutex<HashMap<String, (u64, T)>>,
 }
 
-impl Tickets {
+impl<T> Default for Tickets<T> {
+    fn default() -> Self {
+        Tickets { waiting: Mutex::new(HashMap::new()) }
+    }
+}
+
+impl<T> Tickets<T> {
     /// Gives a ticket a name; `None` when too many wait.
-    pub(super) fn give(&self, ticket: Ticket, now_ns: u64) -> Option<String> {
+    pub(super) fn give(&self, ticket: T, now_ns: u64) -> Option<String> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= TICKETS_MAX {
             waiting.retain(|_, (given_ns, _)| now_ns.saturating_sub(*given_ns) < GOOD_FOR_NS);
@@ -50,9 +56,12 @@ impl Tickets {
     }
 
     /// Takes the ticket of this name, if it is still good. It is gone then.
-    pub(super) fn take(&self, name: &str, now_ns: u64) -> Option<Ticket> {
+    pub(super) fn take(&self, name: &str, now_ns: u64) -> Option<T> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let (given_ns, ticket) = waiting.remove(name)?;
         (now_ns.saturating_sub(given_ns) < GOOD_FOR_NS).then_some(ticket)
     }
 }
+
+#[cfg(test)]
+mod tests;
