@@ -6,4 +6,6 @@ extern crate indelible_lake as lake;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod measure;
