@@ -133,9 +133,11 @@ impl Follow {
         loop {
             let grown = self.app.shipped.beyond(self.caller.tenant(), self.next);
             tokio::select! {
-                view = grown => return Ok(view),
-                () = self.gate.stopped() => return Err(Cut::Stopping),
+                // In this order: where rows come all the time a key that is revoked is seen all the same.
+                biased;
                 () = self.app.control.revoked(&self.caller.credential) => return Err(Cut::Revoked),
+                () = self.gate.stopped() => return Err(Cut::Stopping),
+                view = grown => return Ok(view),
                 () = self.pieces.closed() => return Err(Cut::Left),
                 () = tokio::time::sleep(HEARTBEAT) => self.alive().await?,
             }
