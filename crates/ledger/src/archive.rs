@@ -1,7 +1,6 @@
-//! What the archive asks of the writer: packs up to a place, its watermark, and letting the log go.
+//! What the archive asks of the writer: taking its watermark, and letting the log go.
 //!
 //! ```text
-//! pack_to       entries below a place are in durable packs
 //! set_archived  the archive holds everything below its watermark
 //! trim          log files below the watermark before that one are removed, oldest first
 //! ```
@@ -17,33 +16,11 @@ use tlog::{Index, TreeSize};
 use crate::book::Counts;
 use crate::cursor::length_u64;
 use crate::error::Error;
-use crate::keep;
 use crate::ledger::Writer;
 use crate::names::{self, WAL};
 use crate::request::Now;
 
 impl Writer {
-    /// Makes packs, full ones and the open one, cover everything below `end`.
-    ///
-    /// # Errors
-    /// `OutOfRange` if the ledger does not have so many records; `Poisoned`, `Disk`. A full disk is
-    /// `Disk` too, but poisons nothing.
-    pub fn pack_to(&mut self, tenant: &TenantId, end: Index) -> Result<(), Error> {
-        self.check_open()?;
-        let size = self.book.find(tenant).map_or(0, |tenant| tenant.view().tree.size());
-        if end.0 > size {
-            return Err(Error::OutOfRange { tenant: tenant.clone(), size: TreeSize(size) });
-        }
-        let Some(tenant) = self.book.find(tenant) else { return Ok(()) };
-        match keep::pack_to(&*self.book.disk, &tenant, end.0) {
-            Err(Error::Disk { source }) if source.is_full() => {
-                Counts::add(&self.book.counts.keep_refused, 1);
-                Err(source.into())
-            }
-            other => self.poison_on_error(other),
-        }
-    }
-
     /// Takes the archive's word that it holds, durably, everything below `watermark`. The one that
     /// it gave before, the same or a lower, is the place up to which the log may now be let go.
     ///

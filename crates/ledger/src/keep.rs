@@ -1,7 +1,7 @@
-//! What the writer does between turns: packs, checkpoints, snapshots.
+//! What the writer does between turns: checkpoints and snapshots; and at a stop packs, which else are
+//! written beside it.
 //!
 //! ```text
-//! pack         as soon as its 65,536th entry is durable
 //! checkpoint   once a second, for tenants that grew and have a signing key
 //! snapshot     where a log file begins, after a minute of growth, and at stop
 //! ```
@@ -11,23 +11,20 @@
 //! is needed for an acknowledgement, so that everything may be late.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use event::ids::TenantId;
 use tlog::TreeSize;
 
-use crate::book::{Book, Counts};
+use crate::book::Counts;
 use crate::checkpoint;
 use crate::cursor::length_u64;
-use crate::disk::Disk;
 use crate::error::Error;
 use crate::frame::Link;
 use crate::ledger::Writer;
-use crate::names::{self, PACKS, STATE};
-use crate::pack::{self, PackSource};
+use crate::names::{self, STATE};
+use crate::packing::write_packs;
 use crate::request::Now;
 use crate::snapshot::{Snapshot, TenantState};
-use crate::tree::PACK_ENTRIES;
 use crate::view::Tenant;
 
 /// Time between two rounds of stored checkpoints.
@@ -109,7 +106,6 @@ impl Writer {
     }
 
     fn keep_due(&mut self, now: Now) -> Result<(), Error> {
-        write_packs(&self.book)?;
         let since = |then: Option<u64>| then.map(|then| now.monotonic_ns.saturating_sub(then));
         if since(self.keeper.checkpoints_at).is_none_or(|ns| ns >= CHECKPOINT_EVERY_NS) {
             self.store_checkpoints(now, Round::Some)?;
@@ -239,61 +235,6 @@ impl Writer {
         Counts::set(&self.book.counts.wal_files, length_u64(files.len()));
         Counts::set(&self.book.counts.wal_bytes, files.values().sum());
     }
-}
-
-/// Writes every pack that is full and not written yet.
-pub(crate) fn write_packs(book: &Book) -> Result<(), Error> {
-    for tenant in book.all() {
-        while write_pack(&*book.disk, &tenant)? {}
-    }
-    Ok(())
-}
-
-/// Writes the tenant's next pack if it is full; answers whether it was.
-fn write_pack(disk: &dyn Disk, tenant: &Arc<Tenant>) -> Result<bool, Error> {
-    let (first, source) = {
-        let view = tenant.view();
-        let first = view.packs_end;
-        if first + PACK_ENTRIES > view.tree.size() {
-            return Ok(false);
-        }
-        (first, PackSource::take(&view.tree, first, first + PACK_ENTRIES))
-    };
-    let source = source.expect("what is in no pack is in memory");
-    pack::write(disk, &tenant.id, first, &source)?;
-    let mut view = tenant.view();
-    assert_eq!(view.packs_end, first, "only the writer writes packs");
-    view.packs_end = first + PACK_ENTRIES;
-    // The pack just written stays in memory too: proofs are asked for while records are new.
-    view.tree.forget_below(first);
-    assert!(view.packs_end <= view.tree.size(), "packs hold what exists");
-    let has_part = std::mem::take(&mut view.part_end) > first;
-    drop(view);
-    if has_part {
-        // The full pack is durable: the open one that it grew out of says nothing more.
-        disk.remove(&names::part(&tenant.id, first / PACK_ENTRIES))?;
-        disk.sync_dir(PACKS)?;
-    }
-    Ok(true)
-}
-
-/// Makes packs, full ones and the open one, cover everything below `end`, which is durable.
-pub(crate) fn pack_to(disk: &dyn Disk, tenant: &Arc<Tenant>, end: u64) -> Result<(), Error> {
-    while write_pack(disk, tenant)? {}
-    let (first, source) = {
-        let view = tenant.view();
-        assert!(end <= view.tree.size(), "packs hold what exists");
-        if end <= view.packed_end() {
-            return Ok(());
-        }
-        (view.packs_end, PackSource::take(&view.tree, view.packs_end, end))
-    };
-    let source = source.expect("what is in no pack is in memory");
-    pack::write(disk, &tenant.id, first, &source)?;
-    let mut view = tenant.view();
-    assert_eq!(view.packs_end, first, "only the writer writes packs");
-    view.part_end = end;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod keep;
 mod ledger;
 mod names;
 mod pack;
+mod packing;
 mod proof;
 mod reader;
 mod recover;

@@ -29,6 +29,8 @@ pub(crate) struct Tenant {
     view: Mutex<View>,
     /// The newest checkpoint signed, and what signs.
     signing: Mutex<Signing>,
+    /// Held by whoever writes packs, across the disk: nobody who appends or reads asks for it.
+    packing: Mutex<()>,
 }
 
 /// What it takes to sign a tenant's checkpoints, and the last one.
@@ -122,7 +124,12 @@ pub(crate) struct Growth {
 impl Tenant {
     /// A tenant without records.
     pub(crate) fn new(id: TenantId) -> Self {
-        Self { id, view: Mutex::new(View::new()), signing: Mutex::new(Signing::default()) }
+        Self {
+            id,
+            view: Mutex::new(View::new()),
+            signing: Mutex::new(Signing::default()),
+            packing: Mutex::new(()),
+        }
     }
 
     /// A look at the durable state. Never held across the disk.
@@ -130,6 +137,11 @@ impl Tenant {
         // A panic while the lock was held left the view whole or the process stopping: every
         // change is one call of `grow`, whose asserts come before what they guard is used.
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The turn to write packs.
+    pub(crate) fn packing(&self) -> MutexGuard<'_, ()> {
+        self.packing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a record is older than everything in the log.

@@ -307,7 +307,7 @@ impl World {
             if self.random.one_in(3) {
                 self.witness.ask(reader);
             }
-            if self.random.one_in(3) && !self.keep(&mut writer)? {
+            if self.random.one_in(3) && !self.keep(&mut writer, reader)? {
                 return Ok(());
             }
             if self.random.one_in(2) && !self.flush(&mut writer, reader)? {
@@ -364,7 +364,14 @@ impl World {
     }
 
     /// Packs, checkpoints and snapshots that are due. False if the writer is done for.
-    fn keep(&mut self, writer: &mut Writer) -> Result<bool, String> {
+    fn keep(&mut self, writer: &mut Writer, reader: &Reader) -> Result<bool, String> {
+        match reader.keep_packs() {
+            Err(error) if self.disk.faults_met() == self.faults_before => {
+                return Err(format!("I12: packing failed without a fault: {error}"));
+            }
+            // What failed is put off: the entries are still in memory.
+            Ok(()) | Err(_) => {}
+        }
         match writer.keep(self.workload.now()) {
             Ok(()) => Ok(true),
             Err(_) if self.disk.faults_met() > self.faults_before => Ok(false),

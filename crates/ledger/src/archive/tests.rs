@@ -30,7 +30,7 @@ fn filled() -> Store {
 
 /// Packs and archives everything below `watermark`, as a flush would.
 fn archive(store: &mut Store, name: &str, watermark: u64) {
-    store.writer.pack_to(&tenant(name), Index(watermark)).unwrap();
+    store.reader.pack_to(&tenant(name), Index(watermark)).unwrap();
     store.writer.set_archived(&tenant(name), Index(watermark)).unwrap();
 }
 
@@ -191,10 +191,10 @@ fn watermarks_that_do_not_fit_are_refused() {
     let foreign = [watermarks(), vec![foreign]].concat();
     assert_eq!(records(refused(&disk, &foreign)), (Index(0), Index(3)));
     let mut store = filled();
-    store.writer.pack_to(&tenant("acme"), Index(100)).unwrap();
+    store.reader.pack_to(&tenant("acme"), Index(100)).unwrap();
     let beyond = store.writer.set_archived(&tenant("acme"), Index(101));
     assert!(matches!(beyond, Err(Error::OutOfRange { .. })), "packs come first");
-    assert!(store.writer.pack_to(&tenant("acme"), Index(401)).is_err(), "packs hold what exists");
+    assert!(store.reader.pack_to(&tenant("acme"), Index(401)).is_err(), "packs hold what exists");
     let found = refused(&store.disk, &[(tenant("acme"), Index(101))]);
     assert_eq!(records(found), (Index(100), Index(101)));
 }
@@ -318,7 +318,7 @@ fn a_crash_between_any_two_removals_leaves_a_log_that_opens() {
 fn a_full_disk_puts_trimming_off() {
     let mut store = filled();
     store.disk.fail(Operation::Write, ".tmp", std::io::ErrorKind::StorageFull);
-    let full = store.writer.pack_to(&tenant("acme"), Index(400));
+    let full = store.reader.pack_to(&tenant("acme"), Index(400));
     assert!(matches!(full, Err(Error::Disk { source }) if source.is_full()));
     *store.disk.fault.lock().unwrap() = None;
     for _ in 0..2 {

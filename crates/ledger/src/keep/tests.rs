@@ -7,9 +7,13 @@ use tlog::hash::leaf_hash;
 use tlog::tile::{TilePath, split_entries};
 use tlog::{Index, TreeSize};
 
+use std::sync::Arc;
+
 use super::*;
+use crate::disk::Disk;
 use crate::ledger::tests::{MemoryDisk, Store, append, item, options, stream, streamed, tenant};
 use crate::request::{Item, Source};
+use crate::tree::PACK_ENTRIES;
 
 fn large() -> Store {
     let wide = crate::Options { wal_file_bytes: 1 << 20, ..options() };
@@ -25,6 +29,7 @@ fn grow_by(store: &mut Store, rounds: std::ops::Range<u64>) {
         let small = |number: u64| Item { payload: number.to_be_bytes().to_vec(), ..item(number) };
         let source = Source::Stream { stream: stream("spool", 1), first: Seq(first) };
         store.done(append("acme", source, (first..first + 9000).map(small).collect()));
+        store.reader.keep_packs().unwrap();
         store.writer.keep(store.now).unwrap();
     }
 }
@@ -81,7 +86,7 @@ fn old_records_are_proven_from_packs() {
 fn archive_all(store: &mut Store) {
     let size = Index(store.reader.head(&tenant("acme")).size.0);
     for _ in 0..2 {
-        store.writer.pack_to(&tenant("acme"), size).unwrap();
+        store.reader.pack_to(&tenant("acme"), size).unwrap();
         store.writer.set_archived(&tenant("acme"), size).unwrap();
     }
     assert!(store.writer.trim(store.now).unwrap() > 0);

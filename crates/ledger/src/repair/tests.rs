@@ -161,6 +161,7 @@ fn packed() -> Arc<MemoryDisk> {
         let items: Vec<_> = (first..first + 9000).map(small).map(rooted).collect();
         store.done(append("acme", source, items));
         store.done(loose("beta", &[u8::try_from(round).unwrap()]));
+        store.reader.keep_packs().unwrap();
         store.writer.keep(store.now).unwrap();
     }
     assert_eq!(store.disk.paths("ledger/packs/").len(), 1);
