@@ -30,10 +30,8 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::catalog::{Catalog, FileRow, Row, State};
 use crate::columns::heap_bytes;
-use crate::rollup::Rollup;
 use crate::segment::{self, About, Level, Order, Print, Segment};
 use crate::store::{Draft, LAKE, Store};
-use crate::view::View;
 pub use compact::Merge;
 pub use flush::Flush;
 pub use start::Opened;
@@ -124,22 +122,6 @@ impl Archive {
         self.catalog.rows()
     }
 
-    /// The counts of all rows in the segments of a view; `None` if one of them has none, or is not in
-    /// the catalog any more: then the rows are to be scanned.
-    ///
-    /// # Errors
-    /// When SQLite refuses or a partial is damaged.
-    pub fn rollup(&self, view: &View) -> Result<Option<Rollup>, Error> {
-        let files = self.files()?;
-        let mut sum = Rollup::default();
-        for segment in view.segments() {
-            let Some(file) = files.get(segment.name()) else { return Ok(None) };
-            let Some(partial) = Rollup::decode(&file.rollup)? else { return Ok(None) };
-            sum.merge(partial);
-        }
-        Ok(Some(sum))
-    }
-
     /// Puts down that the records at the watermark are lost, as a loss record says.
     ///
     /// # Errors
@@ -181,12 +163,6 @@ impl Archive {
     pub fn close(self) -> Result<(), Error> {
         self.sweep()?;
         self.catalog.close()
-    }
-
-    /// Every file of the catalog by its name.
-    fn files(&self) -> Result<BTreeMap<String, FileRow>, Error> {
-        let files = self.catalog.rows()?.into_iter().filter_map(|row| row.file);
-        Ok(files.map(|file| (file.path.clone(), file)).collect())
     }
 
     /// Writes a file under another name, and what the catalog will say of it. Nothing is durable yet.

@@ -22,6 +22,8 @@ pub enum What {
     Blooms,
     /// Its rollup partial.
     Rollup,
+    /// The sum of its rollup partial and of all before it.
+    Sum,
 }
 
 /// A segment's number, and what of it.
@@ -61,7 +63,7 @@ impl Cache {
 
     /// Bytes that are kept now.
     pub fn bytes(&self) -> usize {
-        self.kept().bytes
+        self.lock().bytes
     }
 
     /// The value of a key: what is kept, else what `load` gives, with its size.
@@ -73,26 +75,34 @@ impl Cache {
         key: Key,
         load: impl FnOnce() -> Result<(T, usize), Error>,
     ) -> Result<Arc<T>, Error> {
-        if let Some(value) = self.kept().look(key)
-            && let Ok(value) = value.downcast()
-        {
+        if let Some(value) = self.kept(key) {
             return Ok(value);
         }
         let (value, bytes) = load()?;
         let value = Arc::new(value);
-        let shared: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(&value);
-        self.kept().keep(key, (shared, bytes), self.max);
+        self.keep(key, &value, bytes);
         Ok(value)
+    }
+
+    /// The value of a key, if it is kept.
+    pub fn kept<T: Any + Send + Sync>(&self, key: Key) -> Option<Arc<T>> {
+        self.lock().look(key)?.downcast().ok()
+    }
+
+    /// Keeps a value of so many bytes, as long as there is room.
+    pub fn keep<T: Any + Send + Sync>(&self, key: Key, value: &Arc<T>, bytes: usize) {
+        let shared: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(value);
+        self.lock().keep(key, (shared, bytes), self.max);
     }
 
     /// Drops all that is kept of a segment.
     pub fn forget(&self, segment: u64) {
-        for what in [What::Footer, What::Order, What::Blooms, What::Rollup] {
-            self.kept().remove((segment, what));
+        for what in [What::Footer, What::Order, What::Blooms, What::Rollup, What::Sum] {
+            self.lock().remove((segment, what));
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,9 +21,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use event::ids::TenantId;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
+    params,
+};
 
 use crate::Error;
+use crate::rollup::Rollup;
 use crate::store::{LAKE, Step, Store, UNFINISHED, disk};
 pub(crate) use draft::{draft, publish};
 pub use look::look;
@@ -95,6 +99,32 @@ impl Catalog {
     /// When SQLite refuses or a row is not one of ours.
     pub fn rows(&self) -> Result<Vec<Row>, Error> {
         look::rows(&self.database())
+    }
+
+    /// About the bytes in memory of each live file's rows of a tenant, by the file's name.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn memory_bytes(&self, tenant: &TenantId) -> Result<BTreeMap<String, u64>, Error> {
+        let doing = sqlite("read its table");
+        let sql = "SELECT path, memory_bytes FROM segments
+            WHERE tenant = ?1 AND state = 'live' AND path IS NOT NULL";
+        let database = self.database();
+        let mut statement = database.prepare(sql).map_err(&doing)?;
+        let file = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
+        let files = statement.query_map([tenant.as_str()], file).map_err(&doing)?;
+        files.collect::<Result<_, _>>().map_err(doing)
+    }
+
+    /// The rollup partial of a file; `None` if it has none, or is not known.
+    ///
+    /// # Errors
+    /// When SQLite refuses or the partial is damaged.
+    pub fn rollup(&self, path: &str) -> Result<Option<Rollup>, Error> {
+        let sql = "SELECT rollup FROM segments WHERE path = ?1";
+        let found = self.database().query_row(sql, [path], |row| row.get(0)).optional();
+        let bytes: Option<Vec<u8>> = found.map_err(sqlite("read its table"))?.flatten();
+        Rollup::decode(&bytes.unwrap_or_default())
     }
 
     /// Where a tenant's archive ends: everything below is covered.

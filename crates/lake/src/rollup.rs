@@ -11,15 +11,20 @@
 mod wire; // partials <-> bytes
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
 use arrow::datatypes::{TimestampNanosecondType, UInt8Type};
 
 use crate::Error;
 use crate::rows;
+use crate::segment::Level;
+use crate::view::View;
 
 /// Combinations of a partial at most.
 pub const CELLS_MAX: usize = 16_384;
+/// About the memory of one cell and its count.
+const CELL_BYTES: usize = 160;
 /// Nanoseconds of an hour.
 const HOUR_NS: i64 = 3_600_000_000_000;
 /// What SQL shows where no outcome was sent.
@@ -74,15 +79,23 @@ impl Rollup {
     }
 
     /// Adds the counts of another partial.
-    pub fn merge(&mut self, other: Rollup) {
-        for (cell, count) in other.cells {
-            *self.cells.entry(cell).or_default() += count;
+    pub fn merge(&mut self, other: &Rollup) {
+        for (cell, count) in &other.cells {
+            match self.cells.get_mut(cell) {
+                Some(sum) => *sum += count,
+                None => drop(self.cells.insert(cell.clone(), *count)),
+            }
         }
     }
 
     /// Every cell and its count, ascending.
     pub fn cells(&self) -> impl Iterator<Item = (&Cell, u64)> {
         self.cells.iter().map(|(cell, count)| (cell, *count))
+    }
+
+    /// About its bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.cells.len() * CELL_BYTES
     }
 
     /// How many rows were counted.
@@ -106,6 +119,28 @@ impl Rollup {
         let what = "a rollup partial is malformed".to_owned();
         wire::decode(bytes).map(Some).ok_or(Error::Catalog { what })
     }
+}
+
+/// The counts of all archived rows of a view; `None` if a segment has none: then its rows are to be scanned. What was added
+/// up is kept with the last segment and with the last sorted one, which stays what it is: a merge changes no sum.
+///
+/// # Errors
+/// When a segment cannot be read or its partial is damaged.
+pub fn archived(view: &View) -> Result<Option<Arc<Rollup>>, Error> {
+    let segments = view.segments();
+    let mut known = segments.iter().enumerate().rev();
+    let known = known.find_map(|(at, segment)| Some((at + 1, segment.sum_kept()?)));
+    let (from, mut sum) = known.unwrap_or_default();
+    let last_sorted = segments.iter().rposition(|one| one.about().level == Level::L1);
+    for (at, segment) in segments.iter().enumerate().skip(from) {
+        let partial = segment.rollup()?;
+        let Some(partial) = partial.as_ref() else { return Ok(None) };
+        Arc::make_mut(&mut sum).merge(partial);
+        if Some(at) == last_sorted || at + 1 == segments.len() {
+            segment.keep_sum(&sum);
+        }
+    }
+    Ok(Some(sum))
 }
 
 /// The columns that are counted by.

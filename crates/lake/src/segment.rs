@@ -121,6 +121,13 @@ pub struct Segment {
     number: u64,
 }
 
+impl Drop for Segment {
+    /// Nobody asks a file that was replaced: what is kept of it would only push out what is asked for.
+    fn drop(&mut self) {
+        self.cache.forget(self.number);
+    }
+}
+
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Segment").field("name", &self.name).finish_non_exhaustive()

@@ -88,16 +88,16 @@ impl Archive {
         merge: &Merge,
         rests: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<Arc<Segment>>, Error> {
-        let files = self.files()?;
+        let Some(first) = view.segments().first() else { return Ok(Vec::new()) };
+        let weights = self.catalog.memory_bytes(&first.about().tenant)?;
         let weigh = |segment: &Arc<Segment>| {
             let about = segment.about();
-            let file = files.get(segment.name());
             Piece {
                 indices: about.indices.clone(),
                 level: about.level,
                 class: about.class.clone(),
                 rows: about.rows,
-                bytes: file.map_or(u64::MAX, |file| file.memory_bytes),
+                bytes: weights.get(segment.name()).copied().unwrap_or(u64::MAX),
                 is_resting: rests(segment.name()),
             }
         };
@@ -163,13 +163,11 @@ impl Archive {
 
     /// The partial of merged rows. INVARIANT (I6): it is the sum of the partials that it replaces.
     fn rollup_of(&self, batch: &RecordBatch, inputs: &[Arc<Segment>]) -> Result<Vec<u8>, Error> {
-        let files = self.files()?;
         let made = Rollup::of(batch)?;
         let mut sum = Some(Rollup::default());
         for input in inputs {
-            let partial = files.get(input.name()).map(|file| Rollup::decode(&file.rollup));
-            match (partial.transpose()?.flatten(), &mut sum) {
-                (Some(partial), Some(sum)) => sum.merge(partial),
+            match (self.catalog.rollup(input.name())?, &mut sum) {
+                (Some(partial), Some(sum)) => sum.merge(&partial),
                 _ => sum = None,
             }
         }

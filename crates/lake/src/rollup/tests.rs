@@ -31,7 +31,7 @@ fn every_row_counts_once_by_what_sql_shows() {
 #[test]
 fn partials_of_parts_add_up_to_that_of_the_whole() {
     let mut sum = Rollup::of(&batch(0, 60)).unwrap().unwrap();
-    sum.merge(Rollup::of(&batch(60, 40)).unwrap().unwrap());
+    sum.merge(&Rollup::of(&batch(60, 40)).unwrap().unwrap());
     assert_eq!(Some(sum), Rollup::of(&batch(0, 100)).unwrap());
 }
 

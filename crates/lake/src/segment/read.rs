@@ -256,15 +256,23 @@ impl Segment {
     /// # Errors
     /// When the file cannot be read or the partial is damaged.
     pub fn rollup(&self) -> Result<Arc<Option<Rollup>>, Error> {
-        /// About the memory of one count.
-        const CELL_BYTES: usize = 160;
         self.cache.get((self.number, What::Rollup), || {
             let footer = self.footer()?;
             let bytes = footer::rollup(footer.metadata().metadata());
             let partial = Rollup::decode(&bytes.map_err(|what| self.damaged(what))?)?;
-            let cells = partial.as_ref().map_or(0, |partial| partial.cells().count());
-            Ok((partial, cells * CELL_BYTES))
+            let bytes = partial.as_ref().map_or(0, Rollup::bytes);
+            Ok((partial, bytes))
         })
+    }
+
+    /// The counts of all rows up to its own last, if they were added up before and there was room.
+    pub(crate) fn sum_kept(&self) -> Option<Arc<Rollup>> {
+        self.cache.kept((self.number, What::Sum))
+    }
+
+    /// Keeps the counts of all rows up to its own last.
+    pub(crate) fn keep_sum(&self, sum: &Arc<Rollup>) {
+        self.cache.keep((self.number, What::Sum), sum, sum.bytes());
     }
 
     fn places(&self) -> Result<Arc<ByIndex>, Error> {
@@ -297,10 +305,12 @@ impl Segment {
 
     /// The filter over the ids of each row group.
     pub(super) fn blooms(&self) -> Result<Arc<Vec<Option<Sbbf>>>, Error> {
+        /// A block of a split-block filter, as Parquet has it.
+        const BLOCK_BYTES: usize = 32;
         self.cache.get((self.number, What::Blooms), || {
             let footer = self.footer()?;
             let blooms = self.read_blooms(&footer)?;
-            let bytes = blooms.len() * GROUP_ROWS;
+            let bytes = blooms.iter().flatten().map(|bloom| bloom.num_blocks() * BLOCK_BYTES).sum();
             Ok((blooms, bytes))
         })
     }

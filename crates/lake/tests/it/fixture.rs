@@ -17,7 +17,7 @@ use event::{record, system};
 use lake::archive::{Archive, Flush};
 use lake::segment::{Level, Segment, describe};
 use lake::store::Store;
-use lake::{Cache, Hot, RowsBuilder, Salt, View, lookup, names};
+use lake::{Cache, Hot, RowsBuilder, Salt, View, lookup, names, rollup};
 
 use crate::events::bench_events;
 
@@ -180,7 +180,7 @@ fn segments_of_version_1_give_the_records_that_were_put_in() {
     let view = hot.view(&tenant);
     let found: Vec<_> = view.segments().iter().map(|segment| shape(segment)).collect();
     assert_eq!(found, SEGMENTS);
-    assert_eq!(archive.rollup(&view).unwrap().map(|rollup| rollup.rows()), Some(41));
+    assert_eq!(rollup::archived(&view).unwrap().map(|sum| sum.rows()), Some(41));
     let records = committed();
     assert_eq!(records.keys().copied().collect::<Vec<_>>(), (LOST..46).collect::<Vec<_>>());
     for (index, record) in &records {

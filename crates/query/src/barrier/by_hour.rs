@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::datatypes::TimestampNanosecondType;
 use arrow::error::ArrowError;
-use lake::rollup::{Cell, Rollup};
+use lake::rollup::{self, Cell, Rollup};
 use lake::rows::{RecordKind, UTC};
 
 use crate::tables::{BY_HOUR, Column};
@@ -35,10 +35,8 @@ impl Counts {
     /// The counts of a whole tenant out of its partials; `None` if a segment has none.
     pub(super) fn of_partials(rows: &lake::View) -> Result<Option<Self>, lake::Error> {
         let mut counts = Self::default();
-        for segment in rows.segments() {
-            let Some(partial) = segment.rollup()?.as_ref().clone() else { return Ok(None) };
-            counts.add_cells(partial.cells());
-        }
+        let Some(archived) = rollup::archived(rows)? else { return Ok(None) };
+        counts.add_cells(archived.cells());
         for chunk in rows.hot_chunks() {
             let Some(partial) = Rollup::of(chunk.batch())? else { return Ok(None) };
             counts.add_cells(partial.cells());

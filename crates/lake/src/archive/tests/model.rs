@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::world::{World, tenant};
+use crate::view::View;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {

@@ -8,9 +8,11 @@ use arrow::datatypes::UInt64Type;
 use super::super::*;
 use crate::Hot;
 use crate::rebuild::Rebuild;
+use crate::rollup::{self, Rollup};
 use crate::rows::testing::rows;
 use crate::segment::Columns;
 use crate::store::Gate;
+use crate::view::View;
 
 pub(super) fn tenant() -> TenantId {
     TenantId::parse("a").unwrap()
@@ -158,6 +160,13 @@ impl World {
             assert_eq!(segment.verify().unwrap(), None);
             assert_eq!(segment.secret(1).unwrap(), Some([7; 32]));
         }
+        let counted = rollup::archived(view).unwrap().unwrap();
+        let parts = view.segments().iter().map(|segment| segment.rollup().unwrap());
+        let mut sum = Rollup::default();
+        parts.for_each(|part| sum.merge(part.as_ref().as_ref().unwrap()));
+        assert_eq!(*counted, sum, "INVARIANT (I6): what was added up before is what there is");
+        let archived = view.segments().iter().map(|segment| segment.about().rows).sum::<u64>();
+        assert_eq!(counted.rows(), archived);
         for chunk in view.hot_chunks() {
             for (index, _) in payloads(chunk.batch()) {
                 take(index, self.truth[&index].clone());
