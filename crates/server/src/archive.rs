@@ -1,18 +1,18 @@
-//! Archive: hot rows become segments, segments are merged, and the log is trimmed behind them.
+//! Archive: hot rows become segments, and the log is trimmed behind them.
 //!
 //! ```text
 //! look      which tenant has rows enough, rows old enough, or holds back the log
 //! flush     packs cover the end -> segment, read again and compared -> catalog -> view swapped
 //! behind    the ledger is told the watermark -> snapshot -> old log files go
-//! compact   one group of neighbours at a time, when nothing is to be flushed
 //! ```
 //!
 //! Promises: INVARIANT (I6): nothing leaves the log before it is in a segment that was compared with it. A flush that
-//! fails is tried again a second later; until then nothing is trimmed and the hot budget holds intake back. Segments that
-//! could not be merged rest for longer each time, and their neighbours are merged without them. Refuses to run anywhere
-//! but on its own thread: it waits for the disk.
+//! fails is tried again a second later; until then nothing is trimmed and the hot budget holds intake back. Segments are
+//! merged beside it ([`merge`]), so that a flush never waits for a merge. Refuses to run anywhere but on its own thread: it
+//! waits for the disk.
 
 mod backoff; // what failed is left alone for a while
+mod merge; // segments to fewer, sorted ones
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -21,8 +21,8 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampNanosecondType;
 use event::ids::{TenantId, Timestamp};
+use lake::Hot;
 use lake::rows::RECEIVED_AT;
-use lake::{Hot, Segment};
 use ledger::{Reader, key_kind};
 use tlog::Index;
 use tokio::sync::{Notify, oneshot};
@@ -39,10 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const QUEUE: usize = 64;
 /// Rows of a tenant that a stop still archives; fewer are in the log and quick to load.
 const STOP_ROWS_MIN: u64 = 1_000;
-/// How long what failed is left alone: always after a flush, for a first time after a merge.
+/// How long what failed is left alone.
 const RETRY_AFTER_NS: u64 = 1_000_000_000;
-/// How long segments that could not be merged are left alone at most: a damaged one stays damaged.
-const MERGE_AFTER_MAX_NS: u64 = 300 * 1_000_000_000;
 
 /// When rows are archived.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +120,10 @@ impl Archivist {
 /// The running thread.
 #[derive(Debug)]
 pub(crate) struct ArchiveThread {
-    thread: JoinHandle<lake::archive::Archive>,
+    thread: JoinHandle<()>,
     orders: mpsc::SyncSender<Order>,
+    merging: merge::MergeThread,
+    archive: Arc<lake::archive::Archive>,
 }
 
 impl ArchiveThread {
@@ -135,7 +135,10 @@ impl ArchiveThread {
         };
         let _taken = self.orders.send(order);
         // A panic in there has said itself; the rows are in the log.
-        self.thread.join().ok()
+        let archived = self.thread.join();
+        let merged = self.merging.stop();
+        archived.and(merged).ok()?;
+        Arc::into_inner(self.archive)
     }
 }
 
@@ -148,7 +151,7 @@ pub(crate) struct Parts {
     /// The way to its writer.
     pub(crate) intake: Intake,
     /// The segments.
-    pub(crate) archive: lake::archive::Archive,
+    pub(crate) archive: Arc<lake::archive::Archive>,
     /// The time.
     pub(crate) clock: Clock,
 }
@@ -165,17 +168,15 @@ pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist
         small_after_ms: config.flush_small_after_ms,
         wal_bytes_max: config.wal_bytes_max,
     };
-    let stage = Stage {
-        parts,
-        limits,
-        freed: Arc::clone(&freed),
-        flushes: Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS),
-        merges: Backoff::new(RETRY_AFTER_NS, MERGE_AFTER_MAX_NS),
-        groups: Backoff::new(RETRY_AFTER_NS, MERGE_AFTER_MAX_NS),
-    };
+    let archive = Arc::clone(&parts.archive);
+    let merging = merge::start(&parts, (limits.rows_max, limits.bytes_max))?;
+    let flushes = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
+    let packs = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
+    let stage = Stage { parts, limits, freed: Arc::clone(&freed), flushes, packs };
     let thread = std::thread::Builder::new();
     let thread = thread.name("archive".to_owned()).spawn(move || stage.run(&queue))?;
-    Ok((Archivist { orders: orders.clone(), freed }, ArchiveThread { thread, orders }))
+    let running = ArchiveThread { thread, orders: orders.clone(), merging, archive };
+    Ok((Archivist { orders, freed }, running))
 }
 
 /// The thread's own state.
@@ -185,14 +186,12 @@ struct Stage {
     freed: Arc<Notify>,
     /// Tenants whose last flush failed.
     flushes: Backoff<TenantId>,
-    /// Segments, by name, that could not be merged.
-    merges: Backoff<String>,
-    /// Tenants whose segments could not be weighed or swept.
-    groups: Backoff<TenantId>,
+    /// Whether the last round of packs failed.
+    packs: Backoff<()>,
 }
 
 impl Stage {
-    fn run(mut self, queue: &mpsc::Receiver<Order>) -> lake::archive::Archive {
+    fn run(mut self, queue: &mpsc::Receiver<Order>) {
         let look_every_ns = u64::try_from(LOOK_EVERY.as_nanos()).unwrap_or(u64::MAX);
         let mut looked_ns = 0;
         loop {
@@ -201,7 +200,7 @@ impl Stage {
                 Ok(Order::Flush(tenant, asker)) => {
                     // Who asked may have gone away; what was archived stays.
                     let _received = asker.send(self.flush_all(&tenant, 1));
-                    // One who asks all the time must not keep other tenants' rows, merges and the log waiting.
+                    // One who asks all the time must not keep other tenants' rows and the log waiting.
                     let since_ns = self.parts.clock.monotonic_ns().saturating_sub(looked_ns);
                     if since_ns < look_every_ns {
                         continue;
@@ -220,30 +219,25 @@ impl Stage {
             self.look();
             looked_ns = self.parts.clock.monotonic_ns();
         }
-        self.parts.archive
     }
 
-    /// Archives what is due of every tenant, then merges one group of segments.
+    /// Writes the packs that are full, and archives what is due of every tenant.
     fn look(&mut self) {
-        let tenants = self.parts.reader.tenants();
         let now_ns = self.parts.clock.monotonic_ns();
-        for tenant in &tenants {
-            while !self.flushes.rests(tenant, now_ns) && self.is_due(tenant) {
-                if let Err(error) = self.flush(tenant) {
-                    tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
-                    self.flushes.failed(tenant.clone(), now_ns);
+        if !self.packs.rests(&(), now_ns) {
+            match self.parts.reader.keep_packs() {
+                Ok(()) => self.packs.succeeded(&()),
+                Err(error) => {
+                    tracing::warn!(%error, "packs could not be written yet");
+                    self.packs.failed((), now_ns);
                 }
             }
         }
-        for tenant in tenants {
-            if self.groups.rests(&tenant, now_ns) {
-                continue;
-            }
-            match self.compact(&tenant, now_ns) {
-                Ok(()) => self.groups.succeeded(&tenant),
-                Err(error) => {
-                    tracing::warn!(%error, tenant = %tenant, "segments could not be tidied yet");
-                    self.groups.failed(tenant, now_ns);
+        for tenant in self.parts.reader.tenants() {
+            while !self.flushes.rests(&tenant, now_ns) && self.is_due(&tenant) {
+                if let Err(error) = self.flush(&tenant) {
+                    tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
+                    self.flushes.failed(tenant.clone(), now_ns);
                 }
             }
         }
@@ -322,10 +316,7 @@ impl Stage {
 
     /// Packs cover everything below `end` before it can leave the log.
     fn cover(&self, tenant: &TenantId, end: u64) -> Result<(), FlushError> {
-        let tenant = tenant.clone();
-        let packed =
-            self.parts.intake.between_turns(move |writer, _| writer.pack_to(&tenant, Index(end)));
-        Ok(packed.map_err(|_| FlushError::Stopping)??)
+        Ok(self.parts.reader.pack_to(tenant, Index(end))?)
     }
 
     /// Tells the ledger what is archived of every tenant, and lets it trim: a tenant that is not named again would hold its
@@ -341,45 +332,6 @@ impl Stage {
         trimmed.map_err(|_| FlushError::Stopping)??;
         Ok(())
     }
-
-    /// Merges one group of a tenant's segments, if there is one worth it. What could not be merged rests.
-    fn compact(&mut self, tenant: &TenantId, now_ns: u64) -> Result<(), FlushError> {
-        let Parts { hot, archive, clock, .. } = &self.parts;
-        let merge = lake::archive::Merge {
-            rows_max: self.limits.rows_max,
-            bytes_max: self.limits.bytes_max,
-            ..lake::archive::Merge::default()
-        };
-        let rests = |name: &str| self.merges.rests(name, now_ns);
-        let inputs = archive.candidates(&hot.view(tenant), &merge, &rests)?;
-        if !inputs.is_empty() {
-            match archive.compact(tenant, &inputs, clock.wall()) {
-                Ok(merged) => {
-                    hot.compacted(tenant, merged);
-                    inputs.iter().for_each(|input| self.merges.succeeded(input.name()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, tenant = %tenant, "segments could not be merged yet");
-                    for name in to_blame(&inputs, &error) {
-                        self.merges.failed(name.to_owned(), now_ns);
-                    }
-                }
-            }
-        }
-        drop(inputs);
-        archive.sweep()?;
-        Ok(())
-    }
-}
-
-/// The segments on account of which a merge failed: the one that the error names, else all.
-fn to_blame<'a>(inputs: &'a [Arc<Segment>], error: &lake::Error) -> Vec<&'a str> {
-    let names = || inputs.iter().map(|input| input.name());
-    let named = match error {
-        lake::Error::Segment { path, .. } => names().find(|name| name == path),
-        _ => None,
-    };
-    named.map_or_else(|| names().collect(), |name| vec![name])
 }
 
 /// When the oldest hot row was received.

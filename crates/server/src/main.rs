@@ -31,6 +31,7 @@ mod handout; // files for local clients
 mod logs; // our own log
 mod manifest; // what a stopped store consists of
 mod metrics; // our own figures
+mod niceness; // who gives way
 mod salts; // slots of salt blocks
 mod scratch; // a folder for copies
 mod tenants; // tenants with their keys open

@@ -43,15 +43,12 @@ use crate::metrics::Metrics;
 use crate::recovery::{self, Clocks, Recovered};
 use crate::salts::Salts;
 use crate::store::{self, Store};
-use crate::{failures, handout, keeper, ship, tenants};
+use crate::{failures, handout, keeper, niceness, ship, tenants};
 
 /// Statements at once.
 const QUERIES_MAX: usize = 4;
 /// Threads of the query runtime.
 const QUERY_THREADS: usize = 2;
-/// By how much the threads of SQL statements give way, in the words of `nice`: a scan of everything takes what ingest and
-/// look-ups leave of the processors.
-const STATEMENT_NICENESS: i32 = 10;
 /// How long answers of a poisoned server have to leave.
 const FAULT_DRAIN: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests that were begun to be counted.
@@ -175,7 +172,7 @@ fn start(
         hot,
         reader: reader.clone(),
         intake: intake.clone(),
-        archive,
+        archive: Arc::new(archive),
         clock: clocks.clock,
     };
     let (archivist, archiving) =
@@ -459,10 +456,7 @@ fn runtime(work: Work) -> Result<Runtime, Failure> {
         Work::Requests => builder.thread_name("http"),
         Work::LookUps => of_queries(&mut builder).thread_name("query"),
         Work::Statements => {
-            of_queries(&mut builder).thread_name("statement").on_thread_start(|| {
-                // On Linux this is of the calling thread. Where it is refused statements only compete as before.
-                let _set = rustix::process::setpriority_process(None, STATEMENT_NICENESS);
-            })
+            of_queries(&mut builder).thread_name("statement").on_thread_start(niceness::give_way)
         }
     };
     builder.build().map_err(|error| failures::io(&error))

@@ -39,6 +39,8 @@ use crate::tenants::Tenant;
 const REJECTED: HeaderName = HeaderName::from_static("indelible-rejected");
 /// Characters of `Indelible-Mapping`.
 const MAPPING_CHARS_MAX: usize = 64;
+/// A body of so many bytes takes a millisecond or so to work on.
+const HEAVY_BYTES: usize = 64 << 10;
 
 /// What a request's headers say about its items.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ pub(super) async fn post(
         credential: caller.credential,
         peer_ip: peer.ip().to_canonical().to_string(),
     };
-    let wish = terms.receipt;
+    let (wish, length) = (terms.receipt, charged.bytes.len());
     let uncounted = app.accounts.begin().await;
     let work = take(Arc::clone(&app), sender, terms, charged);
     // INVARIANT (I7): what was begun is counted, also when the client goes away and this handler with it.
@@ -118,7 +120,7 @@ pub(super) async fn post(
     let Taken { shape, results, made } = work.await.map_err(Problem::internal)??;
     let receipt = match wish {
         Wish::Receipt if !made.is_empty() => {
-            Some(proofs::receipt_of(&app, &tenant, made, &|_| true)?)
+            Some(heavy(length, || proofs::receipt_of(&app, &tenant, made, &|_| true))?)
         }
         _ => None,
     };
@@ -132,12 +134,21 @@ async fn take(
     terms: Terms,
     charged: body::Charged,
 ) -> Result<Taken, Problem> {
-    let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
-    let prepared = prepare(&app, &sender, &terms, &split.items)?;
+    let (split, prepared) = heavy(charged.bytes.len(), || {
+        let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
+        let prepared = prepare(&app, &sender, &terms, &split.items)?;
+        Ok::<_, Problem>((split, prepared))
+    })?;
     let (results, made) = append::append(&app, &sender, prepared, &split.items).await?;
     app.accounts.count((&sender.tenant.id, &sender.producer), &results, made.clone());
     app.metrics.items(Counts::of(&results), charged.bytes.len());
     Ok(Taken { shape: split.shape, results, made })
+}
+
+/// Works on a body of so many bytes. While a large one is worked on, which takes milliseconds, another thread goes on with
+/// the other requests: a look-up that comes in behind ten batches would wait for all of them.
+fn heavy<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes < HEAVY_BYTES { work() } else { tokio::task::block_in_place(work) }
 }
 
 /// Reads the headers.
