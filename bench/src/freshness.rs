@@ -24,7 +24,7 @@ const PROBES: usize = 200;
 /// A probe that is not found in this time ends the run.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the load of a rate is.
-const LOAD_SECONDS: f64 = 20.0;
+const LOAD_SECONDS: f64 = 30.0;
 
 /// Runs the scenario; the answer is the report.
 pub(crate) fn run(args: &[String]) -> Result<Vec<u8>, String> {

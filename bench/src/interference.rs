@@ -1,6 +1,7 @@
 //! Interference in both directions. Readers while ingest runs at 80 % of its rate; ingest while eight
 //! clients scan everything and a ninth asks what exceeds its memory. Beside it the rival under the same.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -58,6 +59,12 @@ fn piece(number: u64) -> Piece {
     Piece { seed: 800 + number, from: 400_000 + number * 20_000, requests: REQUESTS }
 }
 
+/// A longer run: a short one leaves part of its flushes and merges to whatever comes after it, and its rate is not one
+/// that can be kept up.
+fn long_piece() -> Piece {
+    Piece { requests: 4 * REQUESTS, ..piece(0) }
+}
+
 fn ours(options: &Options, folder: &Path, names: &Names, sheet: &mut Sheet) -> io::Result<()> {
     say("ours");
     let store = Store::start(options, folder, &[])?;
@@ -68,15 +75,21 @@ fn ours(options: &Options, folder: &Path, names: &Names, sheet: &mut Sheet) -> i
     lists.retain(|name, _| READ.contains(name));
     let mut door = Connection::open(store.server())?;
     let idle = ask::all_timed(&mut door, &lists)?;
-    let alone = load::run(store.server(), &piece(0).load())?;
+    let alone = load::run(store.server(), &long_piece().load())?;
     sheet.number(of, "ingest_alone", alone.rate(), "events/s");
     sheet.latency(of, "acknowledged_alone", &alone.latencies);
 
     say("  readers beside ingest at 80 %");
-    let busy =
-        beside(store.server(), &paced(alone.rate() * 0.8), || ask::all_timed(&mut door, &lists))?;
-    for (name, idle) in &idle {
+    for (number, (name, idle)) in (0..).zip(&idle) {
         sheet.latency(of, &format!("{name}_alone"), idle);
+        let Some(list) = lists.get_key_value(name) else { continue };
+        let list = BTreeMap::from([(*list.0, list.1.clone())]);
+        // A load for each list, so that none ends before the questions do.
+        let load = load::Load { seed: 900 + number, ..paced(alone.rate() * 0.8) };
+        let busy = beside(store.server(), &load, || {
+            // The server closes a connection that says nothing for some seconds.
+            ask::all_timed(&mut Connection::open(store.server())?, &list)
+        })?;
         let Some(busy) = busy.get(name) else { continue };
         sheet.latency(of, &format!("{name}_beside_ingest"), busy);
         sheet.ratio(of, &format!("{name}_slower"), (busy, idle, 50));
@@ -187,7 +200,7 @@ fn rival(folder: &Path, pieces: &[Piece], names: &Names, sheet: &mut Sheet) -> i
         io::Result::Ok(measured)
     };
     let idle = all()?;
-    let alone = postgres.append_pieces(&[piece(0)])?;
+    let alone = postgres.append_pieces(&[long_piece()])?;
     sheet.number(of, "ingest_alone", alone.rate(), "events/s");
     let busy = rival_beside(&postgres, &rival_paced(alone.rate() * 0.8), all)?;
     for ((name, idle), (_, busy)) in idle.iter().zip(&busy) {
