@@ -4,9 +4,9 @@
 //! survey  (reads only)   list files -> the snapshot that a trimmed log goes on from -> walk the
 //!                        log, check the chain, judge the tail -> replay -> compare checkpoints ->
 //!                        refuse damage
-//! open    (writes)       make folders -> cut the tail -> rewrite and sync the last frame ->
-//!                        owner frame in a new file -> drop unfinished files, quarantine unknown
-//!                        ones -> write packs that are due
+//! open    (writes)       make folders, and the names in them durable -> cut the tail -> rewrite and
+//!                        sync the last frame -> owner frame in a new file -> drop unfinished files,
+//!                        quarantine unknown ones -> write packs that are due
 //! ```
 //!
 //! It promises that the state it opens with is the one the log leads to, and that a store with
@@ -223,12 +223,17 @@ impl Survey {
         Ok(self.into_parts(wal, quarantined, now))
     }
 
+    /// Makes the folders, and the names in them durable: a process that was killed behind a rename
+    /// leaves a name that is there and in doubt, and packs and snapshots are counted on from here.
     fn make_folders(&self) -> Result<(), Error> {
         for folder in FOLDERS {
             self.disk.create_dir(folder)?;
         }
         self.disk.sync_dir("")?;
-        Ok(self.disk.sync_dir(LEDGER)?)
+        for folder in FOLDERS {
+            self.disk.sync_dir(folder)?;
+        }
+        Ok(())
     }
 
     fn cut_tails(&self) -> Result<(), Error> {

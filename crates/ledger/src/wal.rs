@@ -151,7 +151,8 @@ impl Wal {
         let acked = Acked { seq: self.link.seq, hash };
         match kind {
             FrameKind::Append => acked.write(&*self.disk)?,
-            FrameKind::Owner | FrameKind::Stop => acked.write_durably(&*self.disk)?,
+            FrameKind::Owner => acked.write_durably(&*self.disk)?,
+            FrameKind::Stop => acked.replace(&*self.disk)?,
         }
         self.offset += length_u64(frame.len());
         self.written += length_u64(frame.len());

@@ -168,9 +168,12 @@ impl Manifest {
 
 /// Whether a file belongs into a manifest. The others change or come and go beside a stopped store.
 pub(crate) fn is_listed(path: &str) -> bool {
-    let single = ["lock", FILE, "ledger/acked", "client.json", "auth-header", "MANIFEST.tmp"];
+    let single = ["lock", FILE, "ledger/acked", "client.json", "auth-header"];
+    // A stop that was not finished can leave these behind; the next start removes them.
+    let unfinished = ["MANIFEST.tmp", "ledger/acked.tmp"];
     let starts = ["ledger/spare-", "quarantine/"];
-    !single.contains(&path) && !starts.iter().any(|start| path.starts_with(start))
+    let is_single = single.contains(&path) || unfinished.contains(&path);
+    !is_single && !starts.iter().any(|start| path.starts_with(start))
 }
 
 /// Every file below `root` that belongs into a manifest, ascending by path, as it is now.

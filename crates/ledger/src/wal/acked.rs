@@ -10,9 +10,11 @@
 //!     52    4  CRC32C of the 52 bytes before
 //! ```
 //!
-//! It is rewritten without a sync after each frame's sync, and with one after a `stop` frame. It
-//! promises that a slot which reads well names a frame that was durable; a slot that does not says
-//! nothing. It fits into one sector, so that a torn write cannot make a third slot of two.
+//! It is rewritten without a sync after each frame's sync, with one after an `owner` frame, and put
+//! in the place of the one before, whole or not at all, after a `stop` frame: a slot that cannot be
+//! read is damage there, so no death on the way may leave one. It promises that a slot which reads
+//! well names a frame that was durable; anywhere else a slot that does not says nothing. It fits into
+//! one sector, so that a torn write cannot make a third slot of two.
 
 use crate::cursor::{Cursor, Short, checked, put_crc};
 use crate::disk::{self, Disk};
@@ -68,6 +70,11 @@ impl Acked {
         self.write(disk)?;
         disk.sync_data(ACKED)?;
         Ok(disk.sync_dir(LEDGER)?)
+    }
+
+    /// Puts the slot in the place of the one before, durably.
+    pub(crate) fn replace(&self, disk: &dyn Disk) -> Result<(), Error> {
+        Ok(disk::replace(disk, ACKED, &self.encode())?)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

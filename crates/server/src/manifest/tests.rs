@@ -20,6 +20,7 @@ fn a_survey_signs_opens_and_shows_what_changed() {
         ("control.db", "c"),
         ("ledger/wal/00000000000000000001.log", "frames"),
         ("ledger/acked", "not listed"),
+        ("ledger/acked.tmp", "not listed"),
         ("ledger/spare-1", "not listed"),
         ("quarantine/x", "not listed"),
         ("lock", ""),
