@@ -20,6 +20,8 @@ const PLANTED: &[(&str, &str)] = &[
     ("no_id_window", "I5"),
     ("trim_early", "I1"),
     ("trim_before_snapshot", "I12"),
+    ("streams_before_file", "I12"),
+    ("streams_forgotten", "I5"),
 ];
 
 /// Runs the seed loop with the given arguments; `planted` runs the negative controls instead.

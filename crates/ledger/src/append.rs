@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::frame::area::{self, PACK_BYTES_MIN};
 use crate::frame::section::runs_of;
 use crate::frame::{self, AreaSums, Codec, EMPTY_FRAME_BYTES, FrameKind, SectionHead};
+use crate::idle::IdleStream;
 use crate::ledger::{Writer, WriterState};
 use crate::request::{
     Answer, Append, Class, Done, Item, ItemAnswer, KeyBlob, Now, Packed, Refusal, Source, StreamId,
@@ -68,6 +69,8 @@ struct Grown {
     leaves: Leaves,
     keys: Vec<KeyBlob>,
     range: CompactRange,
+    /// What a file has of the section's stream, if that is not in memory.
+    returning: Option<IdleStream>,
 }
 
 /// An answer, and how many frames of the turn must be durable before it may be given.
@@ -162,7 +165,7 @@ impl Writer {
             total = EMPTY_FRAME_BYTES + section.frame_bytes();
         }
         self.reserve(length_u64(total), class)?;
-        let grown = self.grow(&mut section);
+        let grown = Grown { returning: plan.returning.clone(), ..self.grow(&mut section) };
         self.take_numbers(&section);
         self.frame.bytes = total;
         self.frame.sections.push(section);
@@ -248,7 +251,8 @@ impl Writer {
         head.root_after = state.range.root();
         state.received_at = received_at;
         state.keys.extend(keys.iter().map(|key| (key.kind, key.id)));
-        Grown { tenant: Arc::clone(&state.tenant), leaves, keys, range: state.range.clone() }
+        let (tenant, range) = (Arc::clone(&state.tenant), state.range.clone());
+        Grown { tenant, leaves, keys, range, returning: None }
     }
 
     /// Takes the stream's numbers, or remembers the ids.
@@ -328,9 +332,11 @@ impl Writer {
         for (section, grown) in sections.zip(self.frame.grown.drain(..)) {
             let head = section.head;
             Counts::add(&self.book.counts.records, u64::from(head.count));
+            Counts::add(&self.book.counts.returned, u64::from(grown.returning.is_some()));
             let growth = Growth {
                 section: SectionRef::new(&head, &place.file, at),
                 source: head.source,
+                returning: grown.returning,
                 leaves: grown.leaves,
                 keys: grown.keys,
                 range: grown.range,
@@ -361,7 +367,7 @@ impl HeadState {
         Self { tenant, range, received_at, next: HashMap::new(), keys: HashSet::new() }
     }
 
-    /// The next number of a stream, the open frame counted in.
+    /// The next number of a stream in memory, the open frame counted in.
     fn next(&self, stream: &StreamId) -> Option<u64> {
         let waiting = self.next.get(stream).copied();
         waiting.or_else(|| self.tenant.view().streams.next(stream))

@@ -117,6 +117,7 @@ impl Writer {
             };
             self.seen.raise(&tenant.id, first);
         }
+        self.keeper.idling.log_was_trimmed();
         Counts::set(&self.book.counts.ids, length_u64(self.seen.len()));
     }
 

@@ -1,7 +1,8 @@
 //! What the log goes on from: nothing, or the snapshot of the frame before its first one.
 //!
 //! A log of which older files were trimmed does not begin at frame 0. Then the snapshot taken at
-//! exactly that boundary gives sizes, compact ranges, streams and standing keys; the tree comes
+//! exactly that boundary gives sizes, compact ranges, streams (and the files of those that are idle)
+//! and standing keys; the tree comes
 //! from the packs' headers, and the entries above full packs from the open pack. It promises that a
 //! base is whole: the packs lead to the compact range that the snapshot names. It refuses to go on
 //! from anything else.
@@ -46,6 +47,14 @@ impl Base {
                 Ok(Self::Missing(Damage::new(&path, 0, what)))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The snapshot that it is, if it is one.
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::After(snapshot) => Some(snapshot),
+            Self::Nothing | Self::Missing(_) => None,
         }
     }
 

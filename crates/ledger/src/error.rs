@@ -2,7 +2,7 @@
 //!
 //! `Damaged` and `Lost` say that bytes on disk are not what was written: the process exits 10 or
 //! refuses the range. `Disk` and `Poisoned` are the world's fault, `NotOurs`, `OutOfRange`,
-//! `Archived` and `NoSigner` the caller's. Nothing here is ever retried inside this crate.
+//! `Archived`, `TooManyStreams` and `NoSigner` the caller's. Nothing here is ever retried inside this crate.
 
 use std::fmt;
 
@@ -62,6 +62,14 @@ pub enum Error {
         tenant: TenantId,
         /// The first record that is still in the log.
         first_kept: Index,
+    },
+    /// More streams than are listed at once; each can be asked for by its name.
+    #[error("`{tenant}` has more than {most} streams, which is more than are listed")]
+    TooManyStreams {
+        /// Whose.
+        tenant: TenantId,
+        /// As many are listed.
+        most: usize,
     },
     /// No signing key was installed for the tenant.
     #[error("no checkpoint key is installed for `{tenant}`")]

@@ -1,12 +1,13 @@
 //! Looking at every file of a ledger without writing one: what `verify store` stands on.
 //!
 //! Everything is read: each frame of the log through the same walk and replay as at a start, each
-//! pack entry by entry, snapshots, stored checkpoints, the `acked` slot, spares. Roots are computed
+//! pack entry by entry, snapshots and the files of idle streams that they list, stored checkpoints,
+//! the `acked` slot, spares. Roots are computed
 //! again from entries here; that entries follow from payloads is for the visitor to check, who
 //! knows what a record is. It promises to go on after damage and to name each place. It refuses to
 //! mend anything, and to judge signatures: it hands checkpoints out as they lie.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use event::entry::Entry;
@@ -22,6 +23,7 @@ use crate::disk::{self, Disk};
 use crate::error::{Damage, Error};
 use crate::frame::area::{decode_keys, decode_roots, split, unpack};
 use crate::frame::{AreaKind, Body, Frame, SectionView};
+use crate::idle::Opened;
 use crate::ledger::{Options, StopPlan};
 use crate::names;
 use crate::pack;
@@ -57,7 +59,8 @@ pub struct Inspection {
     pub unfinished_stop: Option<StopPlan>,
     /// The log file that holds the last readable frame.
     pub last_log_file: Option<String>,
-    /// Log files, packs, snapshots, checkpoints, spares and the slot that were read.
+    /// Log files, packs, snapshots, files of idle streams, checkpoints, spares and the slot that
+    /// were read.
     pub files: u64,
     /// Sections of the log.
     pub sections: u64,
@@ -180,9 +183,12 @@ fn inspect_once(
     let mut findings = Vec::new();
     let checkpoints = read_checkpoints(&**disk, &files, &mut findings)?;
     let snapshots = read_snapshots(&**disk, &files, &mut findings)?;
-    let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
     let base = Base::find(&**disk)?;
-    let mut damages = replay.begin(&base)?;
+    let listing = || snapshots.values().chain(base.snapshot());
+    let (opened, mut damages) = Opened::named(&**disk, listing())?;
+    let listed: BTreeSet<u64> = listing().flat_map(Snapshot::idle_numbers).collect();
+    let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone(), opened);
+    damages.extend(replay.begin(&base)?);
     let walked = walk(&**disk, slot, (base.start(), beside), &mut |at, frame| {
         let mut damages = show(frame, at.file, at.offset, visit);
         damages.extend(replay.frame(at, frame)?);
@@ -196,6 +202,7 @@ fn inspect_once(
     findings.extend(losses(&replay));
     check_packs(&**disk, &files, &mut findings)?;
     check_loose_files(&**disk, &files, beside, &mut findings)?;
+    findings.extend(unlisted_streams(&files, &listed));
     findings.extend(walked.tails.iter().map(|tail| {
         let damage = Damage::new(&tail.file, tail.from, "a frame that was not finished");
         Finding { kind: FindingKind::Unfinished, damage }
@@ -227,6 +234,7 @@ fn conclude(
     let name = replay.store.as_ref().map_or_else(nameless, |(store, _)| store.clone());
     let spares = Spares::new(Options::new(name.clone(), [0; 16]).wal_file_bytes, Vec::new());
     let book = Arc::new(Book::new(Arc::clone(disk), name, replay.tenants, spares));
+    book.set_idle(replay.idle.unwrap_or_default());
     let broken =
         |tenant: &TenantId| tenants.iter().any(|facts| facts.tenant == *tenant && facts.broken);
     for stored in &checkpoints {
@@ -244,7 +252,8 @@ fn conclude(
         }
     }
     let packs = files.packs.len() + files.parts.len();
-    let counted = [packs, files.snapshots.len(), files.checkpoints.len(), files.spares.len()];
+    let state = files.snapshots.len() + files.streams.len();
+    let counted = [packs, state, files.checkpoints.len(), files.spares.len()];
     Ok(Inspection {
         store: replay.store,
         findings,
@@ -394,6 +403,17 @@ fn check_packs(disk: &dyn Disk, files: &Files, findings: &mut Vec<Finding>) -> R
         }
     }
     Ok(())
+}
+
+/// Files of idle streams that no snapshot lists: one was not finished, or merged away.
+fn unlisted_streams<'f>(
+    files: &'f Files,
+    listed: &'f BTreeSet<u64>,
+) -> impl Iterator<Item = Finding> + 'f {
+    files.streams.difference(listed).map(|number| {
+        let damage = Damage::new(&names::streams(*number), 0, "a file that no snapshot lists");
+        Finding { kind: FindingKind::Unfinished, damage }
+    })
 }
 
 /// Spares must be zero; other files are not this crate's.

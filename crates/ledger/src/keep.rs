@@ -4,13 +4,14 @@
 //! ```text
 //! checkpoint   once a second, for tenants that grew and have a signing key
 //! snapshot     where a log file begins, after a minute of growth, and at stop
+//! idle         streams that are silent go to files, and files are merged (`keep/idle.rs`)
 //! ```
 //!
 //! Each is written under a temporary name, synced, renamed, its folder synced, and read back. A
 //! full disk puts it off and is counted; any other failure poisons. It promises that nothing here
 //! is needed for an acknowledgement, so that everything may be late.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use event::ids::TenantId;
 use tlog::TreeSize;
@@ -26,6 +27,11 @@ use crate::packing::write_packs;
 use crate::request::Now;
 use crate::snapshot::{Snapshot, TenantState};
 use crate::view::Tenant;
+
+pub(crate) use idle::Idling;
+use idle::Went;
+
+mod idle;
 
 /// Time between two rounds of stored checkpoints.
 const CHECKPOINT_EVERY_NS: u64 = 1_000_000_000;
@@ -43,10 +49,11 @@ pub(crate) struct Keeper {
     stored: HashMap<TenantId, TreeSize>,
     snapshot_at: Option<u64>,
     snapshot_written: u64,
-    /// Snapshots on disk.
-    snapshots: BTreeSet<u64>,
+    /// Snapshots on disk, with the files of idle streams that each lists.
+    snapshots: BTreeMap<u64, Vec<u64>>,
     /// States at the beginnings of log files, oldest first, to be written.
     boundaries: Vec<Snapshot>,
+    pub(crate) idling: Idling,
     /// The first frame of each log file, and the file's length.
     pub(crate) files: BTreeMap<u64, u64>,
 }
@@ -65,17 +72,17 @@ impl Keeper {
     /// snapshots.
     pub(crate) fn new(
         stored: HashMap<TenantId, TreeSize>,
-        snapshots: &[u64],
+        snapshots: BTreeMap<u64, Vec<u64>>,
         boundaries: Vec<Snapshot>,
         files: BTreeMap<u64, u64>,
     ) -> Self {
-        let snapshots = snapshots.iter().copied().collect();
-        Self { stored, snapshots, boundaries, files, ..Self::default() }
+        let idling = Idling::new(snapshots.values().flatten().copied().collect());
+        Self { stored, snapshots, boundaries, idling, files, ..Self::default() }
     }
 
     /// Whether the state before the first frame of this log file is durable.
     pub(crate) fn has_boundary(&self, first_seq: u64) -> bool {
-        first_seq.checked_sub(1).is_some_and(|seq| self.snapshots.contains(&seq))
+        first_seq.checked_sub(1).is_some_and(|seq| self.snapshots.contains_key(&seq))
     }
 
     /// Whether the log could begin with the frame behind this one.
@@ -101,6 +108,8 @@ impl Writer {
         self.put_off_or_poison(packed)?;
         let stored = self.store_checkpoints(now, Round::All);
         self.put_off_or_poison(stored)?;
+        let given_up = self.give_up_merge();
+        self.put_off_or_poison(given_up)?;
         let snapshotted = self.snapshot(now);
         self.put_off_or_poison(snapshotted)
     }
@@ -111,6 +120,7 @@ impl Writer {
             self.store_checkpoints(now, Round::Some)?;
         }
         self.write_boundaries()?;
+        self.keep_idle(now)?;
         let grown = self.wal.written() - self.keeper.snapshot_written;
         // The first minute begins with the first call.
         let aged = since(self.keeper.snapshot_at);
@@ -118,7 +128,7 @@ impl Writer {
             self.keeper.snapshot_at = Some(now.monotonic_ns);
         }
         let old = grown > 0 && aged.is_some_and(|ns| ns >= SNAPSHOT_EVERY_NS);
-        if old { self.snapshot(now) } else { Ok(()) }
+        if !old || self.let_old_go(now)? == Went::Some { Ok(()) } else { self.snapshot(now) }
     }
 
     /// A full disk puts off what was due; any other failure poisons.
@@ -163,15 +173,22 @@ impl Writer {
     fn snapshot(&mut self, now: Now) -> Result<(), Error> {
         let link = self.wal.link();
         let Some(seq) = link.seq.checked_sub(1) else { return Ok(()) };
-        if self.keeper.snapshots.contains(&seq) {
+        let state = self.state_before(link);
+        if self.keeper.snapshots.get(&seq) == Some(&state.idle_numbers()) {
             return Ok(());
         }
+        self.write_snapshot(now, &state)?;
+        self.drop_old_snapshots()
+    }
+
+    /// Writes the state at hand, which replaces a snapshot of the same frame.
+    fn write_snapshot(&mut self, now: Now, state: &Snapshot) -> Result<(), Error> {
         assert!(self.frame.is_empty(), "a snapshot is taken between frames");
-        self.state_before(link).write(&*self.book.disk)?;
+        state.write(&*self.book.disk)?;
         self.keeper.snapshot_at = Some(now.monotonic_ns);
         self.keeper.snapshot_written = self.wal.written();
-        self.keeper.snapshots.insert(seq);
-        self.drop_old_snapshots()
+        self.keeper.snapshots.insert(state.seq, state.idle_numbers());
+        Ok(())
     }
 
     /// The state before the frame of this link: what readers see now.
@@ -182,6 +199,7 @@ impl Writer {
             shard: self.options.shard,
             seq: link.seq.saturating_sub(1),
             hash: link.previous,
+            idle: self.book.idle().listed(),
             tenants: states.filter(|state| state.size > 0).collect(),
         }
     }
@@ -199,17 +217,18 @@ impl Writer {
         while let Some(state) = self.keeper.boundaries.first() {
             if self.keeper.is_boundary(state.seq) {
                 state.write(&*self.book.disk)?;
-                self.keeper.snapshots.insert(state.seq);
+                self.keeper.snapshots.insert(state.seq, state.idle_numbers());
             }
             self.keeper.boundaries.remove(0);
         }
         Ok(())
     }
 
-    /// Removes the snapshots that no log file begins with, the newest apart.
+    /// Removes the snapshots that no log file begins with, the newest apart, and files of idle
+    /// streams that are listed no longer.
     pub(crate) fn drop_old_snapshots(&mut self) -> Result<(), Error> {
         let keeper = &mut self.keeper;
-        let others = keeper.snapshots.iter().rev().filter(|seq| !keeper.is_boundary(**seq));
+        let others = keeper.snapshots.keys().rev().filter(|seq| !keeper.is_boundary(**seq));
         let old: Vec<_> = others.skip(SNAPSHOTS_KEPT).copied().collect();
         for seq in &old {
             self.book.disk.remove(&names::snapshot(*seq))?;
@@ -220,7 +239,7 @@ impl Writer {
         }
         let most = keeper.files.len() + SNAPSHOTS_KEPT;
         assert!(keeper.snapshots.len() <= most, "snapshots are bounded");
-        Ok(())
+        self.drop_unlisted_streams()
     }
 
     /// Takes note of a log file that was begun with frame `first_seq`.

@@ -49,7 +49,8 @@ pub struct Options {
     pub frame_bytes: usize,
     /// Ids of the window for events outside streams.
     pub ids_max: usize,
-    /// Streams of the store.
+    /// Streams that the store holds in memory; a new one above it is refused, and those that are
+    /// silent longest go to files before.
     pub streams_max: usize,
 }
 
@@ -78,7 +79,7 @@ pub struct Writer {
     pub(crate) clock: Clock,
     pub(crate) seen: Seen,
     pub(crate) heads: HashMap<TenantId, HeadState>,
-    /// Streams of all tenants, those of the open frame included.
+    /// Streams of all tenants that are in memory, those of the open frame included.
     pub(crate) streams: usize,
     pub(crate) frame: OpenFrame,
     pub(crate) keeper: Keeper,

@@ -12,13 +12,14 @@
 //! append  keep  archive                     turns; packs, checkpoints, snapshots; trimming the log
 //! recover  repair  inspect                  the start; offline
 //! reader  entries  proof  replay  base      beside the writer; what the log stands for
-//! wal  snapshot  pack  checkpoint  section  what lies on disk, file by file
+//! wal  snapshot  idle  pack  checkpoint  section
+//!                                           what lies on disk, file by file
 //! book  view  frame  stream  seen  tree     state in memory; the bytes of a frame
 //! clock  request  names  cursor  error      words and small rules
 //! disk                                      every byte that is read or written
 //! ```
 //!
-//! The bytes are in `docs/formats/{wal,pack,snapshot}.md`.
+//! The bytes are in `docs/formats/{wal,pack,snapshot,streams}.md`.
 
 pub mod disk;
 pub mod frame;
@@ -34,6 +35,7 @@ mod clock;
 mod cursor;
 mod entries;
 mod error;
+mod idle;
 mod keep;
 mod ledger;
 mod names;
@@ -56,6 +58,7 @@ pub use checkpoint::SignedCheckpoint;
 pub use clock::{CLOCK_TOLERANCE_NS, ClockFinding};
 pub use entries::Entries;
 pub use error::{Damage, Error, Lost, LostPart, Records};
+pub use idle::STREAMS_LISTED_MAX;
 pub use ledger::{FRAME_BYTES, Options, StopPlan, Writer};
 pub use reader::{Reader, Scan, Stats};
 pub use recover::{Recovered, Survey, open, survey};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ledger/wal/<first shard seq, 20 digits>.log     ledger/acked     ledger/spare-<n, 20 digits>
-//! ledger/state/<shard seq, 20 digits>.snap
+//! ledger/state/<shard seq, 20 digits>.snap       ledger/state/streams-<number, 10 digits>
 //! ledger/packs/<tenant>.<number, 10 digits>.pack   .part: the open one
 //! ledger/checkpoint/<tenant>
 //! *.tmp                                           unfinished; removed at the next start
@@ -19,7 +19,7 @@ use crate::tree::PACK_ENTRIES;
 pub(crate) const LEDGER: &str = "ledger";
 /// The write-ahead log's folder.
 pub(crate) const WAL: &str = "ledger/wal";
-/// The snapshots' folder.
+/// The folder of snapshots and of idle streams.
 pub(crate) const STATE: &str = "ledger/state";
 /// The packs' folder.
 pub(crate) const PACKS: &str = "ledger/packs";
@@ -73,6 +73,16 @@ pub(crate) fn parse_snapshot(name: &str) -> Option<u64> {
     number(name.strip_suffix(".snap")?, 20)
 }
 
+/// A file of idle streams.
+pub(crate) fn streams(number: u64) -> String {
+    format!("{STATE}/streams-{number:010}")
+}
+
+/// The number of a file of idle streams, from its name without the folder.
+pub(crate) fn parse_streams(name: &str) -> Option<u64> {
+    number(name.strip_prefix("streams-")?, 10)
+}
+
 /// A tenant's pack of this number.
 pub(crate) fn pack(tenant: &TenantId, number: u64) -> String {
     format!("{PACKS}/{tenant}.{number:010}.pack")
@@ -114,7 +124,7 @@ pub(crate) fn is_known(folder: &str, name: &str) -> bool {
     match folder {
         LEDGER => name == "acked" || parse_spare(name).is_some(),
         WAL => parse_wal(name).is_some(),
-        STATE => parse_snapshot(name).is_some(),
+        STATE => parse_snapshot(name).is_some() || parse_streams(name).is_some(),
         PACKS => parse_pack(name).is_some() || parse_part(name).is_some(),
         CHECKPOINT => parse_checkpoint(name).is_some(),
         _ => false,

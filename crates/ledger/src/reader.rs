@@ -2,7 +2,8 @@
 //!
 //! A reader is cheap to clone and may be used from any thread. It promises to show only what is
 //! durable, and every answer of one call from one moment. It never waits for the writer's disk and
-//! writes nothing itself, zero-filled spares apart.
+//! writes nothing itself, zero-filled spares apart. Streams that are not in memory are read from
+//! their files.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +16,9 @@ use tlog::{Index, TreeSize};
 
 use crate::book::Book;
 use crate::checkpoint::{self, SignedCheckpoint};
+use crate::cursor::length_u64;
 use crate::error::{Error, Lost};
+use crate::idle::{IdleStream, STREAMS_LISTED_MAX};
 use crate::proof;
 use crate::request::{KeyBlob, StreamId};
 use crate::section::{self, Section, Stored};
@@ -42,8 +45,14 @@ pub struct Stats {
     pub seen: u64,
     /// Ids in the window.
     pub ids: u64,
-    /// Streams known.
+    /// Streams in memory.
     pub streams: u64,
+    /// Streams that came back from a file.
+    pub streams_returned: u64,
+    /// Files of idle streams.
+    pub idle_files: u64,
+    /// Streams in these files; one that went more than once counts in each that has it.
+    pub idle_streams: u64,
     /// Spares ready.
     pub spares: u64,
     /// Files of the log.
@@ -203,23 +212,74 @@ impl Reader {
         self.book.find(tenant).map_or_else(Vec::new, |tenant| tenant.view().lost.clone())
     }
 
-    /// The tenant's streams, by producer and instance.
-    #[must_use]
-    pub fn streams(&self, tenant: &TenantId) -> Vec<StreamFacts> {
-        self.book.find(tenant).map_or_else(Vec::new, |tenant| tenant.view().streams.facts())
+    /// The tenant's streams, by producer and instance, idle ones included.
+    ///
+    /// # Errors
+    /// `TooManyStreams` above [`STREAMS_LISTED_MAX`]; `Damaged`, `Disk`.
+    pub fn streams(&self, tenant: &TenantId) -> Result<Vec<StreamFacts>, Error> {
+        let most = STREAMS_LISTED_MAX;
+        let Some(known) = self.book.find(tenant) else { return Ok(Vec::new()) };
+        // Memory is looked at first: what leaves it meanwhile is in the files by then, and what
+        // returns meanwhile still is.
+        let held: Vec<_> = known.view().streams.facts().collect();
+        let idle = self.book.with_idle(|files| files.of_tenant(&*self.book.disk, tenant, most))?;
+        let too_many = || Error::TooManyStreams { tenant: tenant.clone(), most };
+        let mut all = idle.ok_or_else(too_many)?;
+        all.extend(held.into_iter().map(|facts| (facts.stream.clone(), facts)));
+        if all.len() > most { Err(too_many()) } else { Ok(all.into_values().collect()) }
+    }
+
+    /// One stream; `None` if it was never seen.
+    ///
+    /// # Errors
+    /// What reading a file of idle streams can bring: `Damaged`, `Disk`.
+    pub fn stream(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+    ) -> Result<Option<StreamFacts>, Error> {
+        let Some(known) = self.book.find(tenant) else { return Ok(None) };
+        let held = known.view().streams.of(stream);
+        match held {
+            Some(held) => Ok(Some(held)),
+            None => Ok(self.book.find_idle(tenant, stream)?.map(IdleStream::facts)),
+        }
     }
 
     /// The number that a stream would be accepted with next; `None` if it was never seen.
-    #[must_use]
-    pub fn next_seq(&self, tenant: &TenantId, stream: &StreamId) -> Option<Seq> {
-        self.book.find(tenant)?.view().streams.next(stream).map(Seq)
+    ///
+    /// # Errors
+    /// As [`Reader::stream`].
+    pub fn next_seq(&self, tenant: &TenantId, stream: &StreamId) -> Result<Option<Seq>, Error> {
+        let Some(known) = self.book.find(tenant) else { return Ok(None) };
+        let held = known.view().streams.next(stream);
+        match held {
+            Some(next) => Ok(Some(Seq(next))),
+            None => Ok(self.book.find_idle(tenant, stream)?.map(|idle| Seq(idle.next))),
+        }
     }
 
     /// What is known of a number of a stream.
-    #[must_use]
-    pub fn index_of(&self, tenant: &TenantId, stream: &StreamId, seq: Seq) -> SeqPlace {
-        let place = |tenant: Arc<Tenant>| tenant.view().streams.place(stream, seq.0);
-        self.book.find(tenant).map_or(SeqPlace::NotStored, place)
+    ///
+    /// # Errors
+    /// As [`Reader::stream`].
+    pub fn index_of(
+        &self,
+        tenant: &TenantId,
+        stream: &StreamId,
+        seq: Seq,
+    ) -> Result<SeqPlace, Error> {
+        let Some(known) = self.book.find(tenant) else { return Ok(SeqPlace::NotStored) };
+        let held = {
+            let view = known.view();
+            view.streams.next(stream).map(|_| view.streams.place(stream, seq.0))
+        };
+        if let Some(place) = held {
+            return Ok(place);
+        }
+        let idle = self.book.find_idle(tenant, stream)?;
+        let is_taken = idle.is_some_and(|idle| (1..idle.next).contains(&seq.0));
+        Ok(if is_taken { SeqPlace::Archived } else { SeqPlace::NotStored })
     }
 
     /// A standing key, or a salt block of records that are in the log.
@@ -256,6 +316,7 @@ impl Reader {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let counts = &self.book.counts;
+        let idle = self.book.idle().listed();
         Stats {
             frames: counts.frames.load(Ordering::Relaxed),
             bytes: counts.bytes.load(Ordering::Relaxed),
@@ -263,6 +324,9 @@ impl Reader {
             seen: counts.seen.load(Ordering::Relaxed),
             ids: counts.ids.load(Ordering::Relaxed),
             streams: counts.streams.load(Ordering::Relaxed),
+            streams_returned: counts.returned.load(Ordering::Relaxed),
+            idle_files: length_u64(idle.len()),
+            idle_streams: idle.iter().map(|file| file.count).sum(),
             spares: self.book.spares.ready().try_into().unwrap_or(u64::MAX),
             wal_files: counts.wal_files.load(Ordering::Relaxed),
             wal_bytes: counts.wal_bytes.load(Ordering::Relaxed),

@@ -1,12 +1,13 @@
 //! Recovery: from whatever is on disk to a ledger that may be written, in named steps.
 //!
 //! ```text
-//! survey  (reads only)   list files -> the snapshot that a trimmed log goes on from -> walk the
-//!                        log, check the chain, judge the tail -> replay -> compare checkpoints ->
-//!                        refuse damage
+//! survey  (reads only)   list files -> the snapshot that a trimmed log goes on from -> open files of
+//!                        idle streams -> walk the log, check the chain, judge the tail -> replay ->
+//!                        compare checkpoints -> refuse damage
 //! open    (writes)       make folders, and the names in them durable -> cut the tail -> rewrite and
-//!                        sync the last frame -> owner frame in a new file -> drop unfinished files,
-//!                        quarantine unknown ones -> write packs that are due
+//!                        sync the last frame -> owner frame in a new file -> drop unfinished files
+//!                        and those of idle streams that no snapshot lists, quarantine unknown
+//!                        ones -> write packs that are due
 //! ```
 //!
 //! It promises that the state it opens with is the one the log leads to, and that a store with
@@ -27,9 +28,10 @@ use crate::cursor::length_u64;
 use crate::disk::{self, Disk};
 use crate::error::{Damage, Error, Lost};
 use crate::frame::{self, EMPTY_FRAME_BYTES, FrameKind, Link};
+use crate::idle::Opened;
 use crate::keep::Keeper;
 use crate::ledger::{Options, StopPlan, Writer, WriterState, stop_plan};
-use crate::names::{self, FOLDERS, LEDGER, PACKS, UNFINISHED, WAL};
+use crate::names::{self, FOLDERS, LEDGER, PACKS, STATE, UNFINISHED, WAL};
 use crate::packing::write_packs;
 use crate::reader::Reader;
 use crate::replay::Replay;
@@ -62,6 +64,8 @@ pub struct Survey {
     seen: crate::seen::Seen,
     /// States at the beginnings of log files of which there is no snapshot.
     boundaries: Vec<snapshot::Snapshot>,
+    /// What each snapshot lists of the files of idle streams.
+    listed: BTreeMap<u64, Vec<u64>>,
     streams: usize,
     sections: u64,
     lost: Vec<Lost>,
@@ -112,11 +116,13 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
     files.set_unreadable_checkpoints_aside(&*disk)?;
     let slot = acked::load(&*disk)?;
     let snapshots = load_snapshots(&*disk, &files.snapshots)?;
-    let packs = files.packs.clone();
-    let mut replay = Replay::new(&*disk, options.ids_max, snapshots, packs);
-    replay.capture_boundaries();
+    let listed = listed(&snapshots);
     let base = Base::find(&*disk)?;
-    let damages = replay.begin(&base)?;
+    let (opened, mut damages) = Opened::named(&*disk, snapshots.values())?;
+    let packs = files.packs.clone();
+    let mut replay = Replay::new(&*disk, options.ids_max, snapshots, packs, opened);
+    replay.capture_boundaries();
+    damages.extend(replay.begin(&base)?);
     let from = (base.start(), Beside::Nothing);
     let mut walked = walk(&*disk, slot, from, &mut |at, frame| replay.frame(at, frame))?;
     check_owner(&replay, &options)?;
@@ -124,7 +130,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
     walked.damages.splice(0..0, damages);
     walked.damages.extend(replay.follow_parts(&files.parts, Beside::Nothing)?);
     walked.damages.extend(leftovers(&replay, &files, walked.next_seq()));
-    let Replay { tenants, seen, lost, boundaries, streams, sections, .. } = replay;
+    let Replay { tenants, seen, lost, boundaries, streams, sections, idle, .. } = replay;
     for loss in &lost {
         if let Some(tenant) = tenants.get(&loss.records.tenant) {
             tenant.view().lost.push(loss.clone());
@@ -133,6 +139,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
     let (spares, spoiled) = zeroed(&*disk, &files.spares)?;
     let spares = Spares::new(options.wal_file_bytes, spares);
     let book = Book::new(Arc::clone(&disk), options.store.clone(), tenants, spares);
+    book.set_idle(idle.unwrap_or_default());
     let book = Arc::new(book);
     // INVARIANT (I12): damage is named and refused before a byte is written.
     if let Some(damage) = walked.damages.first() {
@@ -149,6 +156,7 @@ pub fn survey(disk: Arc<dyn Disk>, options: Options) -> Result<Survey, Error> {
         book,
         seen,
         boundaries,
+        listed,
         streams,
         sections,
         lost,
@@ -217,6 +225,7 @@ impl Survey {
         self.rewrite_last_frame()?;
         let wal = self.begin_file()?;
         self.drop_unfinished()?;
+        self.drop_unlisted_streams()?;
         let quarantined = self.quarantine()?;
         write_packs(&self.book)?;
         self.drop_outgrown_parts()?;
@@ -322,6 +331,17 @@ impl Survey {
         Ok(())
     }
 
+    /// Removes files of idle streams that no snapshot lists: their streams never left memory, or
+    /// stand in a merged file that one lists.
+    fn drop_unlisted_streams(&self) -> Result<(), Error> {
+        let is_listed = |number: &u64| self.listed.values().flatten().any(|of| of == number);
+        let dropped: Vec<_> = self.files.streams.iter().filter(|of| !is_listed(of)).collect();
+        for number in &dropped {
+            self.disk.remove(&names::streams(**number))?;
+        }
+        if dropped.is_empty() { Ok(()) } else { Ok(self.disk.sync_dir(STATE)?) }
+    }
+
     /// Removes open packs of which the full one exists.
     fn drop_outgrown_parts(&self) -> Result<(), Error> {
         let mut dropped = false;
@@ -384,7 +404,7 @@ impl Survey {
             heads: HashMap::new(),
             streams: self.streams,
             frame: OpenFrame::default(),
-            keeper: Keeper::new(self.checkpoints, &self.files.snapshots, self.boundaries, files),
+            keeper: Keeper::new(self.checkpoints, self.listed, self.boundaries, files),
             state: WriterState::Open,
         };
         writer.note_boundary(link);
@@ -427,6 +447,11 @@ fn stop_place(last: &LastFrame, walked: &Walked) -> Option<(Arc<str>, u64)> {
         .map(|(file, _)| Arc::clone(&file.path))
         .or_else(|| torn.map(|tail| Arc::clone(&tail.file)))
         .map(|file| (file, 0))
+}
+
+/// The numbers of the files of idle streams that each snapshot lists.
+fn listed(snapshots: &BTreeMap<u64, snapshot::Snapshot>) -> BTreeMap<u64, Vec<u64>> {
+    snapshots.iter().map(|(seq, snapshot)| (*seq, snapshot.idle_numbers())).collect()
 }
 
 /// Loads every snapshot; one that cannot be read is damage.

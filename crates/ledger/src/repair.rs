@@ -10,6 +10,9 @@
 //! packs                 missing or damaged ones written anew from the log, as far as it reaches
 //! snapshots             a damaged one goes to quarantine: the log leads to the same state; the one
 //!                       that a trimmed log goes on from is refused
+//! idle streams          a damaged or missing file goes to quarantine with every snapshot that lists
+//!                       it: the log leads to the same state; one that the snapshot lists which a
+//!                       trimmed log goes on from is refused
 //! checkpoints           one that cannot be read goes to quarantine
 //! ```
 //!
@@ -32,6 +35,7 @@ use crate::disk::{self, Disk};
 use crate::error::{Damage, Error, Lost};
 use crate::frame::area::{self, decode_keys, split, unpack};
 use crate::frame::{AreaKind, Body, Flaw, Frame, FrameKind, SectionView, second_copy};
+use crate::idle::Opened;
 use crate::ledger::Options;
 use crate::names::{self, CHECKPOINT, PACKS, STATE};
 use crate::pack;
@@ -40,7 +44,7 @@ use crate::recover::{Files, compare_checkpoints, leftovers, load_snapshots, quar
 use crate::replay::Replay;
 use crate::request::{KeyBlob, Source};
 use crate::seen::IDS_MAX;
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::tree::PACK_ENTRIES;
 use crate::wal::walk::{At, Beside, Gap, Walked, walk};
 use crate::wal::{Acked, Spares, acked};
@@ -88,11 +92,16 @@ pub(crate) struct Mend {
 /// `Damaged` with the first place that cannot be mended; what could be is mended all the same.
 pub fn wal(disk: &Arc<dyn Disk>, facts_of: FactsOf<'_>) -> Result<Repairs, Error> {
     let mut repairs = Repairs::default();
-    if let Base::Missing(damage) = Base::find(&**disk)? {
+    let base = Base::find(&**disk)?;
+    if let Base::Missing(damage) = &base {
         // What a trimmed log goes on from stands nowhere else.
+        return Err(damage.clone().into());
+    }
+    if let (_, Some(damage)) = first_damaged_file(&**disk, base.snapshot())? {
         return Err(damage.into());
     }
     quarantine_bad_snapshots(&**disk, &mut repairs)?;
+    quarantine_bad_streams(&**disk, &mut repairs)?;
     quarantine_bad_checkpoints(&**disk, &mut repairs)?;
     mend_areas(&**disk, facts_of, &mut repairs)?;
     mend_gaps(&**disk, facts_of, &mut repairs)?;
@@ -108,8 +117,10 @@ pub fn wal(disk: &Arc<dyn Disk>, facts_of: FactsOf<'_>) -> Result<Repairs, Error
 fn confirm(disk: &Arc<dyn Disk>) -> Result<(), Error> {
     let files = Files::list(&**disk)?;
     let snapshots = load_snapshots(&**disk, &files.snapshots)?;
-    let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone());
-    let (mut left, next_seq) = follow(&**disk, &mut replay)?;
+    let (opened, mut left) = Opened::named(&**disk, snapshots.values())?;
+    let mut replay = Replay::new(&**disk, IDS_MAX, snapshots, files.packs.clone(), opened);
+    let (damages, next_seq) = follow(&**disk, &mut replay)?;
+    left.extend(damages);
     left.extend(replay.follow_parts(&files.parts, Beside::Nothing)?);
     left.extend(leftovers(&replay, &files, next_seq));
     if let Some(damage) = left.into_iter().next() {
@@ -151,6 +162,34 @@ fn quarantine_bad_snapshots(disk: &dyn Disk, repairs: &mut Repairs) -> Result<()
             repairs.mended.push(*damage);
             repairs.quarantined.push(path);
         }
+    }
+    Ok(())
+}
+
+/// Opens the files of idle streams that a snapshot lists; answers what is wrong with the first that
+/// cannot be.
+fn first_damaged_file(
+    disk: &dyn Disk,
+    snapshot: Option<&Snapshot>,
+) -> Result<(Opened, Option<Damage>), Error> {
+    let (opened, damages) = Opened::named(disk, snapshot)?;
+    Ok((opened, damages.into_iter().next()))
+}
+
+/// Sets aside snapshots that list a damaged file of idle streams, and the file.
+fn quarantine_bad_streams(disk: &dyn Disk, repairs: &mut Repairs) -> Result<(), Error> {
+    for seq in Files::list(disk)?.snapshots {
+        let snapshot = snapshot::load(disk, seq)?;
+        let (_, Some(damage)) = first_damaged_file(disk, Some(&snapshot))? else { continue };
+        let paths = [names::snapshot(seq), damage.file.clone()];
+        for path in paths {
+            if disk::exists(disk, &path)? {
+                quarantine_file(disk, &path)?;
+                repairs.quarantined.push(path);
+            }
+        }
+        disk.sync_dir(STATE)?;
+        repairs.mended.push(damage);
     }
     Ok(())
 }
@@ -382,7 +421,8 @@ fn mend_packs(disk: &Arc<dyn Disk>, repairs: &mut Repairs) -> Result<(), Error> 
         }
     }
     // Snapshots name packs that must exist; the ones written below are those.
-    let mut replay = Replay::new(&**disk, IDS_MAX, BTreeMap::new(), good);
+    let (opened, _) = first_damaged_file(&**disk, Base::find(&**disk)?.snapshot())?;
+    let mut replay = Replay::new(&**disk, IDS_MAX, BTreeMap::new(), good, opened);
     let (mut damages, _) = follow(&**disk, &mut replay)?;
     damages.extend(replay.follow_parts(&good_parts(&**disk, &files, repairs), Beside::Nothing)?);
     if let Some(damage) = damages.into_iter().next() {

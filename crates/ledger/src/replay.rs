@@ -19,6 +19,7 @@ use crate::disk::Disk;
 use crate::error::{Damage, Error, Lost, LostPart, Records};
 use crate::frame::area::{decode_ids, decode_keys, decode_roots};
 use crate::frame::{AreaKind, Body, Frame, SectionView};
+use crate::idle::{IdleFiles, IdleStream, Opened};
 use crate::names;
 use crate::pack;
 use crate::request::Source;
@@ -27,6 +28,8 @@ use crate::snapshot::{Snapshot, TenantState};
 use crate::tree::{KEPT_LEVEL, PACK_ENTRIES, grow};
 use crate::view::{Growth, HeldKey, SectionRef, Tenant, run_of};
 use crate::wal::walk::{At, Beside};
+
+mod streams;
 
 /// What a replay keeps on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +56,24 @@ pub(crate) struct Replay<'d> {
     /// Whether states at boundaries without a snapshot are kept, and those states.
     captures: Captures,
     pub(crate) boundaries: Vec<Snapshot>,
-    /// Streams of all tenants.
+    /// Streams of all tenants that are in memory.
     pub(crate) streams: usize,
+    /// The files that snapshots name.
+    opened: Opened,
+    /// Those of them that count; absent where they cannot be known.
+    pub(crate) idle: Option<IdleFiles>,
     pub(crate) sections: u64,
 }
 
 impl<'d> Replay<'d> {
     /// Nothing replayed yet. `snapshots` are compared when their frame comes by; `packs` are those
-    /// that exist.
+    /// that exist, `opened` the files of idle streams that snapshots name.
     pub(crate) fn new(
         disk: &'d dyn Disk,
         ids_max: usize,
         snapshots: BTreeMap<u64, Snapshot>,
         packs: BTreeSet<(TenantId, u64)>,
+        opened: Opened,
     ) -> Self {
         let taken = snapshots.keys().copied().collect();
         Self {
@@ -81,6 +89,8 @@ impl<'d> Replay<'d> {
             captures: Captures::Nothing,
             boundaries: Vec::new(),
             streams: 0,
+            opened,
+            idle: Some(IdleFiles::default()),
             sections: 0,
         }
     }
@@ -99,6 +109,7 @@ impl<'d> Replay<'d> {
             Base::After(snapshot) => snapshot,
         };
         self.snapshots.remove(&snapshot.seq);
+        self.idle = self.opened.of(&snapshot.idle);
         self.store = Some((snapshot.store.clone(), snapshot.shard));
         let mut damages = Vec::new();
         for state in &snapshot.tenants {
@@ -139,7 +150,7 @@ impl<'d> Replay<'d> {
             }
             Body::Stop => {}
         }
-        damages.extend(self.compare_snapshot(frame));
+        damages.extend(self.compare_snapshot(frame)?);
         Ok(damages)
     }
 
@@ -155,7 +166,8 @@ impl<'d> Replay<'d> {
         if self.broken.contains(&tenant.id) {
             return Ok(None);
         }
-        let taken = match self.growth(&tenant, at, section, areas_at) {
+        let returning = self.returning(&tenant, &section.head)?;
+        let taken = match self.growth(&tenant, (at, areas_at), section, returning) {
             Ok((growth, ids)) => {
                 self.remember_ids(section, ids);
                 let mut view = tenant.view();
@@ -199,9 +211,9 @@ impl<'d> Replay<'d> {
     fn growth(
         &self,
         tenant: &Tenant,
-        at: At<'_>,
+        (at, areas_at): (At<'_>, u64),
         section: &SectionView<'_>,
-        areas_at: u64,
+        returning: Option<IdleStream>,
     ) -> Result<(Growth, Vec<Option<EventId>>), &'static str> {
         let head = &section.head;
         if !section.sound(AreaKind::Roots) {
@@ -226,7 +238,8 @@ impl<'d> Replay<'d> {
                 return Err("a stamp before the previous one");
             }
             if let Some((stream, run)) = run_of(&head.source, head.first, head.count)
-                && view.streams.next(stream).unwrap_or(1) != run.seq
+                && let idle = returning.as_ref().map(|idle| idle.next)
+                && view.streams.next(stream).or(idle).unwrap_or(1) != run.seq
             {
                 return Err("a stream with a hole or a repeat");
             }
@@ -244,7 +257,7 @@ impl<'d> Replay<'d> {
         };
         let place = SectionRef::new(head, at.file, areas_at);
         let source = head.source.clone();
-        Ok((Growth { section: place, source, leaves, keys, range, root }, ids))
+        Ok((Growth { section: place, source, returning, leaves, keys, range, root }, ids))
     }
 
     fn remember_ids(&mut self, section: &SectionView<'_>, ids: Vec<Option<EventId>>) {
@@ -356,26 +369,29 @@ impl<'d> Replay<'d> {
         };
         if self.taken.insert(seq) {
             let tenants = self.tenants.values().map(|tenant| TenantState::of(tenant)).collect();
-            self.boundaries.push(Snapshot { store, shard, seq, hash: link.previous, tenants });
+            let idle = self.idle.as_ref().map(IdleFiles::listed).unwrap_or_default();
+            let hash = link.previous;
+            self.boundaries.push(Snapshot { store, shard, seq, hash, idle, tenants });
         }
     }
 
     /// Compares the snapshot of this frame, if there is one.
-    fn compare_snapshot(&mut self, frame: &Frame<'_>) -> Option<Damage> {
+    fn compare_snapshot(&mut self, frame: &Frame<'_>) -> Result<Option<Damage>, Error> {
         let seq = frame.head.link.seq;
-        let snapshot = self.snapshots.remove(&seq)?;
-        if !self.broken.is_empty() {
-            return None;
-        }
+        let Some(snapshot) = self.snapshots.remove(&seq).filter(|_| self.broken.is_empty()) else {
+            return Ok(None);
+        };
         self.restore_keys(&snapshot);
         let walked: Vec<_> = self.tenants.values().map(|tenant| TenantState::of(tenant)).collect();
         let same_tenants = walked.len() == snapshot.tenants.len()
             && snapshot.tenants.iter().zip(&walked).all(|(then, now)| then.agrees(now));
         let same_store = self.store == Some((snapshot.store.clone(), snapshot.shard));
-        if same_tenants && same_store && snapshot.hash == frame.hash {
-            return self.missing_pack(&snapshot);
+        let same = same_tenants && same_store && snapshot.hash == frame.hash;
+        if same && self.follow_streams(&snapshot, &walked)? {
+            return Ok(self.missing_pack(&snapshot));
         }
-        Some(Damage::new(&names::snapshot(seq), 0, "another state than the log leads to"))
+        let what = "another state than the log leads to";
+        Ok(Some(Damage::new(&names::snapshot(seq), 0, what)))
     }
 
     /// Where a section's keys are damaged, the standing ones are taken from the snapshot: that is

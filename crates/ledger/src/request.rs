@@ -173,7 +173,8 @@ pub enum Refusal {
     DiskFull,
     /// The wall clock makes no sense. May go away, or `Writer::accept_clock`.
     ClockUnsane,
-    /// The store holds as many streams as it may. New streams only.
+    /// Memory holds as many streams as it may, and none of them may leave it yet. Streams that are
+    /// new or come back only.
     StreamsFull,
     /// Ids of records at or above `Append::looked_below` are no longer held here: look for the
     /// items' ids in the archive as it is now, and ask again.

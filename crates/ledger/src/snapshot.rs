@@ -1,8 +1,11 @@
 //! Snapshots: the ledger's state after one frame, so that the log before it can go one day.
 //!
 //! ```text
-//! 0x89 "IDLSNP" 0x0A | version u16 (1) | zero u16 | shard u32 | store (u8 length, bytes)
-//! shard seq u64 | SHA-256 of that frame's headers | tenant count u32
+//! 0x89 "IDLSNP" 0x0A | version u16 (2) | zero u16 | shard u32 | store (u8 length, bytes)
+//! shard seq u64 | SHA-256 of that frame's headers
+//! count of files of idle streams u32 | for each, the oldest content first:
+//!   number u64 | level u8 | count of streams u64 | SHA-256 of the file
+//! tenant count u32
 //! for each tenant, by name:
 //!   name (u8 length, bytes) | size u64 | last received_at u64 | packs end u64
 //!   hash count u8 | the compact range's hashes, largest subtree first
@@ -14,7 +17,9 @@
 //!
 //! A snapshot is written whole (temporary file, sync, rename, sync of the folder), read back and
 //! compared. It promises that recovery, which still walks the whole log, comes to the same state at
-//! that frame, or halts. It does not hold the id window: the log does.
+//! that frame, or halts. A stream is in it or in a file that it lists; where both have it, the
+//! snapshot's word counts. It does not hold the id window: the log does. Version 1 had no files and
+//! is still read.
 
 use event::ids::{Instance, ProducerId, StoreName, TenantId, Timestamp};
 use tlog::hash::Hash;
@@ -23,13 +28,21 @@ use crate::cursor::{Cursor, Short, checked, length_u32, length_u64, put_crc, put
 use crate::disk::{self, Disk};
 use crate::error::Error;
 use crate::frame::area;
+use crate::idle::Listed;
 use crate::names;
 use crate::request::{KeyBlob, StreamId, is_standing_key};
 use crate::stream::STREAMS_MAX;
 use crate::view::{HeldKey, Tenant};
 
 const MAGIC: [u8; 8] = *b"\x89IDLSNP\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+/// The last version before streams could go idle.
+const VERSION_WITHOUT_IDLE: u16 = 1;
+/// Files of idle streams that a snapshot lists: four of each level and some on their way up.
+const FILES_MAX: usize = 4096;
+/// A tenant's streams in a snapshot: more than memory holds by rule, since the streams of a log that
+/// could not be trimmed, and those that a start goes on from, may come on top.
+const STREAMS_HELD_MAX: usize = 4 * STREAMS_MAX;
 /// No snapshot is longer: every stream with its name, and far more tenants than fit in memory.
 pub(crate) const SNAPSHOT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -40,6 +53,8 @@ pub(crate) struct Snapshot {
     pub(crate) shard: u32,
     pub(crate) seq: u64,
     pub(crate) hash: [u8; 32],
+    /// The files of idle streams that count, the oldest content first.
+    pub(crate) idle: Vec<Listed>,
     pub(crate) tenants: Vec<TenantState>,
 }
 
@@ -79,14 +94,20 @@ impl TenantState {
         }
     }
 
-    /// Whether the log leads to this state; packs may have been written since.
+    /// Whether the log leads to this state, streams apart; packs may have been written since.
     pub(crate) fn agrees(&self, walked: &Self) -> bool {
-        let packs_grow = Self { packs_end: walked.packs_end, ..self.clone() };
-        packs_grow == *walked
+        let Self { tenant, size, received_at, packs_end: _, hashes, keys, streams: _ } = walked;
+        let same = (&self.tenant, &self.size, &self.received_at, &self.hashes, &self.keys);
+        same == (tenant, size, received_at, hashes, keys)
     }
 }
 
 impl Snapshot {
+    /// The numbers of the files of idle streams that it lists.
+    pub(crate) fn idle_numbers(&self) -> Vec<u64> {
+        self.idle.iter().map(|file| file.number).collect()
+    }
+
     /// Writes the snapshot durably and reads it back.
     pub(crate) fn write(&self, disk: &dyn Disk) -> Result<(), Error> {
         assert!(self.tenants.is_sorted_by(|a, b| a.tenant < b.tenant), "tenants come by name");
@@ -106,6 +127,13 @@ impl Snapshot {
         put_text(&mut out, self.store.as_str());
         out.extend_from_slice(&self.seq.to_be_bytes());
         out.extend_from_slice(&self.hash);
+        out.extend_from_slice(&length_u32(self.idle.len()).to_be_bytes());
+        for file in &self.idle {
+            out.extend_from_slice(&file.number.to_be_bytes());
+            out.push(file.level);
+            out.extend_from_slice(&file.count.to_be_bytes());
+            out.extend_from_slice(&file.sha256);
+        }
         out.extend_from_slice(&length_u32(self.tenants.len()).to_be_bytes());
         for tenant in &self.tenants {
             tenant.encode(&mut out);
@@ -118,12 +146,13 @@ impl Snapshot {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Short> {
         let mut cursor = Cursor::new(checked(bytes)?);
         let (magic, version, zero) = (cursor.array::<8>()?, cursor.u16()?, cursor.u16()?);
-        if magic != MAGIC || version != VERSION || zero != 0 {
+        if magic != MAGIC || ![VERSION, VERSION_WITHOUT_IDLE].contains(&version) || zero != 0 {
             return Err(Short);
         }
         let shard = cursor.u32()?;
         let store = StoreName::parse(cursor.text()?).map_err(|_| Short)?;
         let (seq, hash) = (cursor.u64()?, cursor.array()?);
+        let idle = if version == VERSION { idle(&mut cursor)? } else { Vec::new() };
         let count = cursor.u32()?;
         let mut tenants: Vec<TenantState> = Vec::new();
         for _ in 0..count {
@@ -134,7 +163,7 @@ impl Snapshot {
             tenants.push(tenant);
         }
         cursor.end()?;
-        Ok(Self { store, shard, seq, hash, tenants })
+        Ok(Self { store, shard, seq, hash, idle, tenants })
     }
 }
 
@@ -175,17 +204,39 @@ impl TenantState {
         let keys_bytes = size(cursor.u32()?);
         let keys = area::decode_keys(cursor.take(keys_bytes)?)?;
         let stream_count = size(cursor.u32()?);
-        if stream_count > STREAMS_MAX {
+        if stream_count > STREAMS_HELD_MAX {
             return Err(Short);
         }
-        let mut streams = Vec::new();
+        let mut streams: Vec<(StreamId, u64, Timestamp)> = Vec::new();
         for _ in 0..stream_count {
             let producer = ProducerId::parse(cursor.text()?).map_err(|_| Short)?;
             let stream = StreamId { producer, instance: Instance(cursor.array()?) };
-            streams.push((stream, cursor.u64()?, Timestamp(cursor.u64()?)));
+            let next = cursor.u64()?;
+            if next == 0 || streams.last().is_some_and(|last| last.0 >= stream) {
+                return Err(Short);
+            }
+            streams.push((stream, next, Timestamp(cursor.u64()?)));
         }
         Ok(Self { tenant, size: tree_size, received_at, packs_end, hashes, keys, streams })
     }
+}
+
+/// The files of idle streams that a snapshot lists.
+fn idle(cursor: &mut Cursor<'_>) -> Result<Vec<Listed>, Short> {
+    let count = size(cursor.u32()?);
+    if count > FILES_MAX {
+        return Err(Short);
+    }
+    let mut files: Vec<Listed> = Vec::new();
+    for _ in 0..count {
+        let (number, level) = (cursor.u64()?, cursor.u8()?);
+        let file = Listed { number, level, count: cursor.u64()?, sha256: cursor.array()? };
+        if files.last().is_some_and(|last| last.age() >= file.age()) {
+            return Err(Short);
+        }
+        files.push(file);
+    }
+    Ok(files)
 }
 
 /// The snapshot taken after frame `seq`.

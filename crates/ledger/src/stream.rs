@@ -4,7 +4,7 @@
 //! one record stands for. It promises that a number is taken once, for ever, and that looking one
 //! up costs a binary search. It refuses a number that is not the next: whoever appends must have
 //! asked first. Where numbers of records that left the log are is forgotten; that they are taken
-//! is not.
+//! is not, and a stream leaves memory only once a file says so (`idle.rs`).
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use tlog::Index;
 
 use crate::request::StreamId;
 
-/// Streams that one store holds until older ones go to files of their own.
+/// Streams that one store holds in memory; of the others the longest silent go to files of their own.
 pub const STREAMS_MAX: usize = 65_536;
 
-/// The streams of one tenant.
+/// The streams of one tenant that are in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     streams: BTreeMap<StreamId, Stream>,
@@ -105,7 +105,7 @@ impl Streams {
         self.streams.len()
     }
 
-    /// The next number of a stream; 1 for one that was never seen.
+    /// The next number of a stream; absent for one that is not in memory.
     pub(crate) fn next(&self, id: &StreamId) -> Option<u64> {
         self.streams.get(id).map(|stream| stream.next)
     }
@@ -129,12 +129,30 @@ impl Streams {
         }
     }
 
-    /// A stream as a snapshot has it: its numbers are taken, where they are is not known.
+    /// A stream as a snapshot or a file has it: its numbers are taken, where they are is not known.
     pub(crate) fn restore(&mut self, id: &StreamId, next: u64, last_received_at: Timestamp) {
         assert!(next > 0, "numbers begin at 1");
         let stream = Stream { next, last_received_at, runs: Vec::new() };
         let before = self.streams.insert(id.clone(), stream);
         assert!(before.is_none(), "a stream is restored once");
+    }
+
+    /// The streams of which no record is in the log, each with its next number and the stamp of its
+    /// last record.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = (&StreamId, u64, Timestamp)> {
+        let silent = self.streams.iter().filter(|(_, stream)| stream.runs.is_empty());
+        silent.map(|(id, stream)| (id, stream.next, stream.last_received_at))
+    }
+
+    /// Lets a stream go that a file holds, if no record of it is in the log; answers whether it
+    /// went.
+    pub(crate) fn go_idle(&mut self, id: &StreamId, (next, last): (u64, Timestamp)) -> bool {
+        let Some(stream) = self.streams.get(id).filter(|stream| stream.runs.is_empty()) else {
+            return false;
+        };
+        // INVARIANT (I5): the file says of the stream what memory said.
+        assert_eq!((stream.next, stream.last_received_at), (next, last), "nothing is forgotten");
+        self.streams.remove(id).is_some()
     }
 
     /// What is known of a number.
@@ -161,9 +179,14 @@ impl Streams {
         }
     }
 
-    /// All streams, by name.
-    pub(crate) fn facts(&self) -> Vec<StreamFacts> {
-        self.streams.iter().map(|(id, stream)| stream.facts(id)).collect()
+    /// One stream.
+    pub(crate) fn of(&self, id: &StreamId) -> Option<StreamFacts> {
+        self.streams.get(id).map(|stream| stream.facts(id))
+    }
+
+    /// All streams in memory, by name.
+    pub(crate) fn facts(&self) -> impl Iterator<Item = StreamFacts> {
+        self.streams.iter().map(|(id, stream)| stream.facts(id))
     }
 
     /// Each stream with its next number and the stamp of its last record, by name.

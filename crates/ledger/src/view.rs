@@ -18,6 +18,7 @@ use tlog::{Index, TreeSize};
 use crate::checkpoint::SignedCheckpoint;
 use crate::error::{Error, Lost};
 use crate::frame::{AreaKind, Codec, Runs, SectionHead, expand};
+use crate::idle::IdleStream;
 use crate::request::{KeyBlob, Source, StreamId, is_standing_key};
 use crate::stream::{Run, Shape, Streams};
 use crate::tree::{Leaves, Tree};
@@ -115,6 +116,8 @@ pub(crate) enum Kinds {
 pub(crate) struct Growth {
     pub(crate) section: SectionRef,
     pub(crate) source: Source,
+    /// What a file has of the section's stream, if that is not in memory.
+    pub(crate) returning: Option<IdleStream>,
     pub(crate) leaves: Leaves,
     pub(crate) keys: Vec<KeyBlob>,
     pub(crate) range: CompactRange,
@@ -215,6 +218,10 @@ impl View {
         self.tree.extend(&growth.leaves);
         assert_eq!(growth.range.size().0, self.tree.size(), "range and tree have one size");
         if let Some((stream, run)) = run_of(&growth.source, section.first, section.count) {
+            if let Some(idle) = &growth.returning {
+                assert!(idle.stream == *stream, "the stream that returns is the section's");
+                self.streams.restore(stream, idle.next, idle.last_received_at);
+            }
             self.streams.take(stream, run, section.received_at);
         }
         for blob in growth.keys {

@@ -151,7 +151,7 @@ impl Barrier {
     fn streams(&self) -> Result<RecordBatch> {
         match self.source.as_ref() {
             Source::Lake { streams: Some(streams), .. } => {
-                Ok(streams.rows(&self.columns, self.properties.eq_properties.schema())?)
+                streams.rows(&self.columns, self.properties.eq_properties.schema())
             }
             _ => Err(DataFusionError::External(Box::new(narrowed(self.table)))),
         }

@@ -14,9 +14,11 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
 use event::ids::{Instance, ProducerId, Timestamp};
 use lake::rows::UTC;
 
+use crate::Error;
 use crate::tables::Column;
 
 /// One stream.
@@ -36,17 +38,19 @@ pub struct Stream {
     pub gaps_in_log: u64,
 }
 
-type Ask = Box<dyn Fn() -> Vec<Stream> + Send + Sync>;
+type Told = Result<Vec<Stream>, Error>;
+type Ask = Box<dyn Fn() -> Told + Send + Sync>;
 
 /// The streams of one tenant, for one question.
 pub struct Streams {
     ask: Ask,
-    told: OnceLock<Vec<Stream>>,
+    told: OnceLock<Told>,
 }
 
 impl Streams {
-    /// What `ask` gives, by producer and instance; it is called at most once.
-    pub fn new(ask: impl Fn() -> Vec<Stream> + Send + Sync + 'static) -> Self {
+    /// What `ask` gives, by producer and instance, or why it gives nothing; it is called at most
+    /// once.
+    pub fn new(ask: impl Fn() -> Result<Vec<Stream>, Error> + Send + Sync + 'static) -> Self {
         Self { ask: Box::new(ask), told: OnceLock::new() }
     }
 
@@ -55,13 +59,15 @@ impl Streams {
         &self,
         columns: &[&'static Column],
         schema: &SchemaRef,
-    ) -> Result<RecordBatch, ArrowError> {
-        let told = self.told.get_or_init(&self.ask);
+    ) -> Result<RecordBatch, DataFusionError> {
+        let told = self.told.get_or_init(&self.ask).as_ref();
+        let told = told.map_err(|error| DataFusionError::External(Box::new(error.clone())))?;
         let arrays: Option<Vec<ArrayRef>> =
             columns.iter().map(|column| array(column.name, told)).collect();
         let missing = || ArrowError::SchemaError("streams have no such column".into());
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(told.len()));
-        RecordBatch::try_new_with_options(Arc::clone(schema), arrays.ok_or_else(missing)?, &options)
+        let arrays = arrays.ok_or_else(missing)?;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
     }
 }
 

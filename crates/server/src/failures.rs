@@ -121,6 +121,7 @@ pub(crate) fn ledger(error: &ledger::Error) -> Failure {
             Failure::new(Exit::DiskFault, whole(error), DISK_FAULT)
         }
         ledger::Error::OutOfRange { .. }
+        | ledger::Error::TooManyStreams { .. }
         | ledger::Error::NoSigner { .. }
         | ledger::Error::Archived { .. } => {
             Failure::new(Exit::Failed, whole(error), "report it: this is a bug")

@@ -51,6 +51,7 @@ struct Gauges {
     wal_bytes: Gauge,
     records: Gauge,
     streams: Gauge,
+    idle_streams: Gauge,
     poisoned: Gauge,
 }
 
@@ -94,7 +95,9 @@ impl Metrics {
             "records appended since the start",
             gauges.records.clone(),
         );
-        registry.register("ledger_streams", "streams known", gauges.streams.clone());
+        registry.register("ledger_streams", "streams in memory", gauges.streams.clone());
+        let idle = gauges.idle_streams.clone();
+        registry.register("ledger_idle_streams", "streams in files of idle ones", idle);
         registry.register("ledger_poisoned", "1 after a disk fault", gauges.poisoned.clone());
         Metrics { registry, items, answers, body_bytes, queries, gauges }
     }
@@ -140,6 +143,7 @@ impl Metrics {
         set(&self.gauges.wal_bytes, reading.ledger.bytes);
         set(&self.gauges.records, reading.ledger.records);
         set(&self.gauges.streams, reading.ledger.streams);
+        set(&self.gauges.idle_streams, reading.ledger.idle_streams);
         set(&self.gauges.poisoned, reading.ledger.poisoned);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

@@ -241,6 +241,13 @@ impl Tenant {
         self.streams.keys().map(|stream| (stream, self.next(stream)))
     }
 
+    /// Whether the log holds a record of a stream.
+    #[must_use]
+    pub fn in_log(&self, stream: &StreamId) -> bool {
+        let known = self.streams.get(stream);
+        known.is_some_and(|known| known.at.values().any(|index| *index >= self.archive.kept))
+    }
+
     /// Where every number of a stream is stored.
     #[must_use]
     pub fn places(&self, stream: &StreamId) -> Vec<(u64, u64)> {

@@ -1,4 +1,5 @@
-//! What producers do to a ledger, drawn from one seed: streams and loose ids, fresh events and
+//! What producers do to a ledger, drawn from one seed: streams that come, fall silent and return,
+//! loose ids, fresh events and
 //! retries, two batches of one stream in one turn, numbers from the future, declared gaps, ids used
 //! twice within a request, and clocks that step. Every payload follows from what names it, so that
 //! a retry is the same event and a recovered record can be told from any other.
@@ -19,6 +20,10 @@ use crate::random::Random;
 const START_NS: u64 = 1_790_000_000_000_000_000;
 /// Steps of the wall clock up to this many nanoseconds are believed.
 const SANE_STEP_NS: u64 = 4 * 60 * 1_000_000_000;
+/// Streams of each producer. One after another is in use; the others return now and then.
+const STREAMS_EACH: usize = 4;
+/// Requests after which another stream comes into use.
+const REQUESTS_EACH: u64 = 3;
 /// Records that share one salt block.
 const RECORDS_PER_KEY: u64 = 8;
 
@@ -27,6 +32,8 @@ const RECORDS_PER_KEY: u64 = 8;
 pub struct Workload {
     random: Random,
     spools: Vec<Spool>,
+    /// The first of the streams in use.
+    in_use: usize,
     loose: Vec<LooseSource>,
     wall_ns: u64,
     /// How far the wall clock runs ahead at the moment: it steps forth and back.
@@ -49,26 +56,31 @@ struct LooseSource {
 }
 
 impl Workload {
-    /// The producers of this seed: two tenants, each with two streams and two loose sources.
+    /// The producers of this seed: two tenants, each with two producers that have four streams and
+    /// a loose source each.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let (mut spools, mut loose) = (Vec::new(), Vec::new());
         for tenant in ["alpha", "beta"].map(name::<TenantId>) {
             for producer in ["web", "batch"].map(name::<ProducerId>) {
-                let instance = Instance(random.bytes16());
-                let stream = StreamId { producer: producer.clone(), instance };
-                spools.push(Spool { tenant: tenant.clone(), stream });
+                for _ in 0..STREAMS_EACH {
+                    let instance = Instance(random.bytes16());
+                    let stream = StreamId { producer: producer.clone(), instance };
+                    spools.push(Spool { tenant: tenant.clone(), stream });
+                }
                 loose.push(LooseSource { tenant: tenant.clone(), producer, used: Vec::new() });
             }
         }
-        Self { random, spools, loose, wall_ns: START_NS, ahead_ns: 0, monotonic_ns: 0 }
+        // Neighbours in use are of different producers.
+        spools.sort_by_key(|spool| spool.stream.instance);
+        Self { random, spools, in_use: 0, loose, wall_ns: START_NS, ahead_ns: 0, monotonic_ns: 0 }
     }
 
     /// The tenants that it writes for.
     #[must_use]
     pub fn tenants(&self) -> Vec<TenantId> {
-        let mut tenants: Vec<_> = self.spools.iter().map(|spool| spool.tenant.clone()).collect();
+        let mut tenants: Vec<_> = self.loose.iter().map(|source| source.tenant.clone()).collect();
         tenants.dedup();
         tenants
     }
@@ -99,7 +111,7 @@ impl Workload {
         let mut requests = Vec::new();
         for _ in 0..count {
             if self.random.one_in(2) {
-                let spool = self.random.place(self.spools.len());
+                let spool = self.spool();
                 requests.push(self.stream_request(model, spool, &mut ahead));
             } else {
                 let request = self.loose_request();
@@ -111,6 +123,18 @@ impl Workload {
             }
         }
         requests
+    }
+
+    /// The stream of the next request: mostly one of those in use, sometimes any.
+    fn spool(&mut self) -> usize {
+        let count = self.spools.len();
+        if self.random.below(REQUESTS_EACH) == 0 {
+            self.in_use = (self.in_use + 1) % count;
+        }
+        match self.random.below(8) {
+            0 => self.random.place(count),
+            _ => (self.in_use + self.random.place(3)) % count,
+        }
     }
 
     fn stream_request(

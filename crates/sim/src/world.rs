@@ -33,6 +33,8 @@ const FRAME_BYTES: usize = 8 * 1024;
 const DEATH_WITHIN: u64 = 160;
 /// Operations of a start among which a death is drawn.
 const START_DEATH_WITHIN: u64 = 30;
+/// Streams in memory: fewer than there are, so that some must go to files and come back.
+const STREAMS_MAX: usize = 8;
 /// Ids above which archived ones are let go.
 const IDS_MAX: usize = 60;
 /// Ids that are asked for again after a restart.
@@ -87,6 +89,12 @@ pub struct Report {
     pub trimmed: u64,
     /// Starts of a log that did not begin with its first frame.
     pub based: u64,
+    /// Rounds in which streams went to a file.
+    pub went_idle: u64,
+    /// Streams that came back from one.
+    pub returned: u64,
+    /// Rounds in which files were merged.
+    pub merged: u64,
     /// Operations of the disk.
     pub operations: u64,
     /// Those of the first process.
@@ -202,6 +210,7 @@ impl World {
                     self.disk.plan(fate.faults);
                 }
                 self.work(writer, &reader)?;
+                self.figures.returned += reader.stats().streams_returned;
             }
         }
         self.disk.watch(None);
@@ -250,6 +259,7 @@ impl World {
         options.wal_file_bytes = WAL_FILE_BYTES;
         options.frame_bytes = FRAME_BYTES;
         options.ids_max = IDS_MAX;
+        options.streams_max = STREAMS_MAX;
         let faults = self.disk.faults_met();
         let opened = self.open(options, now)?;
         let stopped = std::mem::take(&mut self.stopped);
@@ -372,7 +382,12 @@ impl World {
             // What failed is put off: the entries are still in memory.
             Ok(()) | Err(_) => {}
         }
-        match writer.keep(self.workload.now()) {
+        let before = reader.stats().idle_files;
+        let kept = writer.keep(self.workload.now());
+        let after = reader.stats().idle_files;
+        self.figures.went_idle += u64::from(after > before);
+        self.figures.merged += u64::from(after < before);
+        match kept {
             Ok(()) => Ok(true),
             Err(_) if self.disk.faults_met() > self.faults_before => Ok(false),
             Err(error) => Err(format!("I12: keeping failed without a fault: {error}")),
@@ -429,6 +444,9 @@ impl Report {
         self.refused_syncs += other.refused_syncs;
         self.trimmed += other.trimmed;
         self.based += other.based;
+        self.went_idle += other.went_idle;
+        self.returned += other.returned;
+        self.merged += other.merged;
         self.operations += other.operations;
     }
 }
@@ -440,7 +458,8 @@ impl fmt::Display for Report {
             "{} turns, {} records committed, {} items seen before, {} requests refused, \
              {} records survived unanswered; {} power cuts, {} kills, {} clean stops, \
              {} starts that died, {} syncs refused; {} log files trimmed, {} starts without the \
-             first; {} disk operations, trace {:016x}",
+             first; {} times streams went idle, {} came back, {} times files were merged; \
+             {} disk operations, trace {:016x}",
             self.turns,
             self.committed,
             self.seen,
@@ -453,6 +472,9 @@ impl fmt::Display for Report {
             self.refused_syncs,
             self.trimmed,
             self.based,
+            self.went_idle,
+            self.returned,
+            self.merged,
             self.operations,
             self.trace
         )

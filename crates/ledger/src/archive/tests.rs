@@ -117,7 +117,7 @@ fn what_left_the_log_is_answered_as_archived() {
         let mut scan = store.reader.scan(&acme, Index(7));
         assert!(matches!(scan.next(), Some(Err(Error::Archived { .. }))));
         assert_eq!(scan.next().unwrap().unwrap().first(), first);
-        let place = |seq| store.reader.index_of(&acme, &stream("spool", 1), Seq(seq));
+        let place = |seq| store.reader.index_of(&acme, &stream("spool", 1), Seq(seq)).unwrap();
         assert_eq!(place(first.0), SeqPlace::Archived);
         assert_eq!(place(first.0 + 1), SeqPlace::At(first));
         assert_eq!(place(401), SeqPlace::NotStored);

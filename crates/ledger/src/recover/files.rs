@@ -19,6 +19,8 @@ use crate::wal::Spare;
 pub(crate) struct Files {
     pub(crate) spares: Vec<(u64, Spare)>,
     pub(crate) snapshots: Vec<u64>,
+    /// Files of idle streams.
+    pub(crate) streams: BTreeSet<u64>,
     pub(crate) packs: BTreeSet<(TenantId, u64)>,
     pub(crate) parts: BTreeSet<(TenantId, u64)>,
     pub(crate) checkpoints: Vec<TenantId>,
@@ -77,6 +79,8 @@ impl Files {
             self.spares.push((number, Spare { path, bytes }));
         } else if let (STATE, Some(seq)) = (folder, names::parse_snapshot(name)) {
             self.snapshots.push(seq);
+        } else if let (STATE, Some(number)) = (folder, names::parse_streams(name)) {
+            self.streams.insert(number);
         } else if let (PACKS, Some(pack)) = (folder, names::parse_pack(name)) {
             self.packs.insert(pack);
         } else if let (PACKS, Some(part)) = (folder, names::parse_part(name)) {

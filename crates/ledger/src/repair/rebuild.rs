@@ -24,6 +24,7 @@ use crate::frame::{
     AREAS, AreaSum, AreaSums, Body, Codec, FRAME_HEAD_BYTES, FrameHead, FrameKind, Link,
     SectionHead, SectionView, TRAILER_BYTES, hash_of, second_copy,
 };
+use crate::idle::{IdleFiles, Opened};
 use crate::recover::Files;
 use crate::request::{Source, StreamId};
 use crate::snapshot::Snapshot;
@@ -33,6 +34,9 @@ use crate::wal::walk::Gap;
 
 /// How every zstd frame begins.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Idle streams that are tried for a section of which the payload is gone.
+const IDLE_TRIED_MAX: usize = 1_048_576;
 
 /// What the log says up to the gap.
 #[derive(Debug, Default)]
@@ -93,6 +97,10 @@ fn before(disk: &dyn Disk, seq: u64) -> Result<Before, Error> {
         before.ranges.entry(tenant).or_default();
     }
     if let Base::After(snapshot) = Base::find(disk)? {
+        let (opened, _) = Opened::named(disk, [&*snapshot])?;
+        if let Some(files) = opened.of(&snapshot.idle) {
+            before.know_idle(disk, &files)?;
+        }
         before.go_on_from(&snapshot);
     }
     look(disk, &mut |_, frame| {
@@ -108,6 +116,15 @@ fn before(disk: &dyn Disk, seq: u64) -> Result<Before, Error> {
 }
 
 impl Before {
+    /// Streams that are in files: one of them may have returned in the frame that is sought. What
+    /// the snapshot has in memory is taken after them, and counts.
+    fn know_idle(&mut self, disk: &dyn Disk, files: &IdleFiles) -> Result<(), Error> {
+        files.each(disk, IDLE_TRIED_MAX, &mut |idle| {
+            self.producers.insert(Some(idle.stream.producer.clone()));
+            self.streams.insert((idle.tenant, idle.stream), idle.next);
+        })
+    }
+
     fn go_on_from(&mut self, snapshot: &Snapshot) {
         for state in &snapshot.tenants {
             let range = CompactRange::from_parts(TreeSize(state.size), state.hashes.clone());

@@ -29,6 +29,9 @@ fn i1_i3_i4_i5_hold_over_every_seed() {
         ("records that survived unanswered", total.survived),
         ("log files trimmed", total.trimmed),
         ("starts of a log without its first file", total.based),
+        ("times that streams went idle", total.went_idle),
+        ("streams that came back", total.returned),
+        ("times that files were merged", total.merged),
     ] {
         assert!(times > 50, "only {times} {what}");
     }

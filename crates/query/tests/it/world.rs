@@ -117,7 +117,7 @@ pub(crate) fn whole(view: &Arc<View>) -> Tenant {
         last_index,
         gaps_in_log,
     };
-    let streams = move || vec![stream(1, 4, None, 0), stream(2, 12, Some(5), 1)];
+    let streams = move || Ok(vec![stream(1, 4, None, 0), stream(2, 12, Some(5), 1)]);
     Tenant { rows: Arc::clone(view), streams: Streams::new(streams) }
 }
 

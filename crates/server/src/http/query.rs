@@ -114,8 +114,21 @@ fn streams(app: &App, caller: &Caller) -> query::Streams {
             last_index: facts.last_index.map(|index| index.0),
             gaps_in_log: u64::try_from(facts.gaps.len()).unwrap_or(u64::MAX),
         };
-        reader.streams(&tenant).into_iter().map(stream).collect()
+        let streams = reader.streams(&tenant).map_err(|error| unlisted(&error))?;
+        Ok(streams.into_iter().map(stream).collect())
     })
+}
+
+/// Why the streams of a tenant are not listed.
+fn unlisted(error: &ledger::Error) -> query::Error {
+    match error {
+        ledger::Error::TooManyStreams { most, .. } => query::Error::Limit {
+            limit: "streams in `producers`",
+            max: u64::try_from(*most).unwrap_or(u64::MAX),
+            hint: "ask events for producer, instance and max(seq)",
+        },
+        other => query::Error::Failed { detail: format!("streams cannot be read: {other}") },
+    }
 }
 
 /// A question that fits into one record.

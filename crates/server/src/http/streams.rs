@@ -54,12 +54,14 @@ pub(super) async fn number(
 /// What became of a number of a stream.
 fn became(app: &App, caller: &Caller, stream: &StreamId, seq: Seq) -> Result<Response, Problem> {
     let tenant = proofs::tenant_of(app, caller)?;
-    let next = app.reader.next_seq(&tenant.id, stream).unwrap_or(Seq(1));
+    let next = app.reader.next_seq(&tenant.id, stream).map_err(Problem::internal)?;
+    let next = next.unwrap_or(Seq(1));
     let none = || {
         let detail = "the stream has not come to this number";
         Problem::new(Code::NotFound, detail).with("next", next.0)
     };
-    let index = match app.reader.index_of(&tenant.id, stream, seq) {
+    let place = app.reader.index_of(&tenant.id, stream, seq).map_err(Problem::internal)?;
+    let index = match place {
         SeqPlace::At(index) => index,
         SeqPlace::Archived => {
             stored::index_of(app, &tenant.id, (stream, seq)).map_err(Problem::internal)?
@@ -159,8 +161,7 @@ fn declared(
         }
         None => return Err(Problem::internal("a declared gap was given no place")),
     };
-    let streams = app.reader.streams(tenant);
-    let facts = streams.iter().find(|facts| facts.stream == *stream);
+    let facts = app.reader.stream(tenant, stream).map_err(Problem::internal)?;
     let same = DeclaredGap { from, to, index: seen };
     if facts.is_some_and(|facts| facts.gaps.contains(&same)) {
         return Ok(seen);
@@ -187,12 +188,18 @@ pub(super) async fn producers(
         literals: Vec::new(),
         purpose: governed::purpose(&headers)?,
     };
-    governed(&app, &caller, asked, async { Ok(every_stream(&app, &caller)) }).await
+    governed(&app, &caller, asked, async { every_stream(&app, &caller) }).await
 }
 
 /// Every stream of the caller's tenant.
-fn every_stream(app: &App, caller: &Caller) -> Response {
-    let streams = app.reader.streams(caller.tenant());
+fn every_stream(app: &App, caller: &Caller) -> Result<Response, Problem> {
+    let streams = app.reader.streams(caller.tenant()).map_err(|error| match error {
+        ledger::Error::TooManyStreams { most, .. } => {
+            let detail = format!("the tenant has more than {most} streams");
+            Problem::new(Code::QueryLimit, detail).hint("ask for a stream by its name".to_owned())
+        }
+        other => Problem::internal(other),
+    })?;
     let listed: Vec<Value> = streams
         .iter()
         .map(|facts| {
@@ -210,7 +217,7 @@ fn every_stream(app: &App, caller: &Caller) -> Response {
             })
         })
         .collect();
-    json_response(200, json!({ "producers": listed }).to_string())
+    Ok(json_response(200, json!({ "producers": listed }).to_string()))
 }
 
 fn stream(producer: &str, instance: &str) -> Result<StreamId, Problem> {

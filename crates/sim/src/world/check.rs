@@ -110,12 +110,15 @@ fn entries(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
 fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), String> {
     let kept = known.archive().kept;
     for (stream, next) in known.streams() {
-        let found = reader.next_seq(tenant, stream).map(|seq| seq.0);
+        let found = reader.next_seq(tenant, stream);
+        let found = found.map_err(|error| format!("I5: `{tenant}` {stream:?}: {error}"))?;
+        let found = found.map(|seq| seq.0);
         if found != Some(next) {
             return Err(format!("I5: `{tenant}` {stream:?} goes on at {found:?}, not at {next}"));
         }
         for (seq, index) in known.places(stream) {
             let found = reader.index_of(tenant, stream, Seq(seq));
+            let found = found.map_err(|error| format!("I5: `{tenant}` {stream:?}: {error}"))?;
             let kept = index >= kept;
             let expected = if kept { SeqPlace::At(Index(index)) } else { SeqPlace::Archived };
             if found != expected {
@@ -126,7 +129,7 @@ fn streams(reader: &Reader, tenant: &TenantId, known: &Tenant) -> Result<(), Str
         }
     }
     let known: usize = known.streams().count();
-    let stored = reader.streams(tenant).len();
+    let stored = reader.streams(tenant).map_err(|error| format!("I5: `{tenant}`: {error}"))?.len();
     if stored == known { Ok(()) } else { Err(format!("I5: `{tenant}` has {stored} streams")) }
 }
 

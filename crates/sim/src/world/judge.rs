@@ -5,6 +5,7 @@ use event::ids::TenantId;
 use ledger::{Answer, Append, Done, Reader, Refusal, Source};
 use tlog::Index;
 
+use super::STREAMS_MAX;
 use crate::model::{Model, Predicted};
 
 /// Whether this process met a fault, so that the writer may refuse or stop.
@@ -58,12 +59,25 @@ pub(super) fn turn(
             {
                 outcome.refused += 1;
             }
+            Answer::Refused(Refusal::StreamsFull) if may_be_full(model, &request) => {
+                outcome.refused += 1;
+            }
             Answer::Refused(why) => return Err(format!("refused without a reason: {why:?}")),
             Answer::Poisoned if excuse == Excuse::Given => outcome.unknown.push(request),
             Answer::Poisoned => return Err("poisoned without a fault".into()),
         }
     }
     Ok(outcome)
+}
+
+/// Whether a request may be refused for too many streams: it would bring one more into memory.
+fn may_be_full(model: &Model, request: &Append) -> bool {
+    let (Source::Stream { stream, .. } | Source::Gap { stream, .. }) = &request.source else {
+        return false;
+    };
+    let in_log = model.tenant(&request.tenant).is_some_and(|known| known.in_log(stream));
+    let streams: usize = model.tenants().map(|(_, known)| known.streams().count()).sum();
+    !in_log && model.adds(request) > 0 && streams >= STREAMS_MAX
 }
 
 fn done(
@@ -106,9 +120,11 @@ pub(super) fn survivors(
         let first = first.map_err(|error| format!("I1: `{tenant}` {known}: {error}"))?;
         let first = first.ok_or("a size without its records")?.entry;
         if model.first_new(&request) != Some(first.root) {
-            // Had it not been for the crash it would have been told to look again.
+            // Had it not been for the crash it would have been told to look again, or that memory is
+            // full.
             let is_loose = matches!(request.source, Source::Loose { .. });
-            if !is_loose || request.looked_below.0 >= model.archive(tenant).watermark {
+            let stale = is_loose && request.looked_below.0 < model.archive(tenant).watermark;
+            if !stale && !may_be_full(model, &request) {
                 return Err(format!("I3: `{tenant}` {known} is not what was sent first"));
             }
             continue;

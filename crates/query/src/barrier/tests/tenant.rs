@@ -94,7 +94,7 @@ impl Noted {
 }
 
 /// A stream of each producer.
-fn streams() -> Vec<crate::Stream> {
+fn streams() -> Result<Vec<crate::Stream>, crate::Error> {
     let stream = |(number, producer): (usize, &&str)| crate::Stream {
         producer: ProducerId::parse(producer).unwrap(),
         instance: Instance([u8::try_from(number).unwrap(); 16]),
@@ -103,7 +103,7 @@ fn streams() -> Vec<crate::Stream> {
         last_index: u64::try_from(number).ok().filter(|number| *number > 0),
         gaps_in_log: 1,
     };
-    PRODUCERS.iter().enumerate().map(stream).collect()
+    Ok(PRODUCERS.iter().enumerate().map(stream).collect())
 }
 
 /// The view of a credential that may read everything.
