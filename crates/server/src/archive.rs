@@ -14,6 +14,7 @@
 mod backoff; // what failed is left alone for a while
 mod merge; // segments to fewer, sorted ones
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -85,6 +86,9 @@ pub(crate) enum FlushError {
     /// The ledger could not give them, or not cover them with packs.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// As many flushes wait as are kept track of.
+    #[error("too many flushes wait")]
+    Busy,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -94,20 +98,28 @@ pub(crate) enum FlushError {
 #[derive(Debug, Clone)]
 pub(crate) struct Archivist {
     orders: mpsc::SyncSender<Order>,
+    /// Whether a look is on its way: one is enough, and many would leave no place for a flush that somebody waits for.
+    is_called: Arc<AtomicBool>,
     freed: Arc<Notify>,
 }
 
 impl Archivist {
-    /// Says that there may be something to do. A full queue is reason enough not to: the thread is awake.
+    /// Says that there may be something to do.
     pub(crate) fn look(&self) {
-        let _awake = self.orders.try_send(Order::Look);
+        if !self.is_called.swap(true, Ordering::AcqRel) {
+            // A full queue is reason enough not to: the thread is awake.
+            let _awake = self.orders.try_send(Order::Look);
+        }
     }
 
     /// Archives all of a tenant's rows.
     pub(crate) async fn flush(&self, tenant: &TenantId) -> Result<Flushed, FlushError> {
         let (give, given) = oneshot::channel();
         let order = Order::Flush(tenant.clone(), give);
-        self.orders.try_send(order).map_err(|_| FlushError::Stopping)?;
+        self.orders.try_send(order).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => FlushError::Busy,
+            mpsc::TrySendError::Disconnected(_) => FlushError::Stopping,
+        })?;
         given.await.map_err(|_| FlushError::Stopping)?
     }
 
@@ -172,11 +184,19 @@ pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist
     let merging = merge::start(&parts, (limits.rows_max, limits.bytes_max))?;
     let flushes = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
     let packs = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
-    let stage = Stage { parts, limits, freed: Arc::clone(&freed), flushes, packs };
+    let is_called = Arc::new(AtomicBool::new(false));
+    let stage = Stage {
+        parts,
+        limits,
+        freed: Arc::clone(&freed),
+        is_called: Arc::clone(&is_called),
+        flushes,
+        packs,
+    };
     let thread = std::thread::Builder::new();
     let thread = thread.name("archive".to_owned()).spawn(move || stage.run(&queue))?;
     let running = ArchiveThread { thread, orders: orders.clone(), merging, archive };
-    Ok((Archivist { orders, freed }, running))
+    Ok((Archivist { orders, is_called, freed }, running))
 }
 
 /// The thread's own state.
@@ -184,6 +204,7 @@ struct Stage {
     parts: Parts,
     limits: Limits,
     freed: Arc<Notify>,
+    is_called: Arc<AtomicBool>,
     /// Tenants whose last flush failed.
     flushes: Backoff<TenantId>,
     /// Whether the last round of packs failed.
@@ -216,6 +237,8 @@ impl Stage {
                 }
                 Ok(Order::Leave) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
+            // Before the look: what comes meanwhile is for the next one.
+            self.is_called.store(false, Ordering::Release);
             self.look();
             looked_ns = self.parts.clock.monotonic_ns();
         }
@@ -377,3 +400,6 @@ impl Truth<'_> {
 fn secret(reader: &Reader, tenant: &TenantId, block: u64) -> Option<[u8; 32]> {
     reader.key(tenant, key_kind::SALT_BLOCK, block).and_then(|bytes| (*bytes).try_into().ok())
 }
+
+#[cfg(test)]
+mod tests;

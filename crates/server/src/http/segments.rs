@@ -52,6 +52,7 @@ pub(super) async fn flush(
 /// INVARIANT (I8): what was not archived is not said to be.
 fn unflushed(error: FlushError) -> Problem {
     match error {
+        FlushError::Busy => Problem::new(Code::Busy, "too many flushes wait"),
         FlushError::Stopping => Problem::new(Code::Stopping, "the server is stopping"),
         FlushError::Lake(lake::Error::DiskFull { .. }) => {
             Problem::new(Code::DiskFull, "the disk has no room for a segment; nothing was removed")
