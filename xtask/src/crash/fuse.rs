@@ -25,6 +25,9 @@ use crate::run;
 
 /// Rounds on one store.
 const ROUNDS_PER_STORE: u64 = 10;
+/// Rounds on one store of a build that does not sync: the first commit of all is where most is lost, and a store that came
+/// through it may live long.
+const ROUNDS_PER_STORE_PLANTED: u64 = 2;
 /// Rounds within which a build that does not sync must have lost something.
 const MUST_LOSE_WITHIN: u64 = 20;
 /// Events that a round acknowledges at least.
@@ -42,15 +45,19 @@ struct Figures {
 
 /// Runs so many rounds; the first broken promise ends it.
 pub(crate) fn run(binary: &Path, rounds: u64) -> Result<(), String> {
-    rounds_on(binary, rounds, &mut Figures::default())
+    rounds_on(binary, (rounds, ROUNDS_PER_STORE), &mut Figures::default())
 }
 
-fn rounds_on(binary: &Path, rounds: u64, figures: &mut Figures) -> Result<(), String> {
+fn rounds_on(
+    binary: &Path,
+    (rounds, per_store): (u64, u64),
+    figures: &mut Figures,
+) -> Result<(), String> {
     mount::sweep();
     while figures.rounds < rounds {
         let seed = fresh_seed();
         let home = Home::new(binary, seed)?.with(&TINY);
-        let count = ROUNDS_PER_STORE.min(rounds - figures.rounds);
+        let count = per_store.min(rounds - figures.rounds);
         let place = home.root().display().to_string();
         store(&home, count, seed, figures)
             .map_err(|why| format!("seed {seed:#x}, kept in {place}: {why}"))?;
@@ -69,7 +76,8 @@ fn rounds_on(binary: &Path, rounds: u64, figures: &mut Figures) -> Result<(), St
 /// A build that breaks a promise on purpose must be caught.
 pub(crate) fn must_fail(binary: &Path, name: &str) -> Result<(), String> {
     let mut figures = Figures::default();
-    let outcome = rounds_on(binary, MUST_LOSE_WITHIN, &mut figures);
+    let rounds = (MUST_LOSE_WITHIN, ROUNDS_PER_STORE_PLANTED);
+    let outcome = rounds_on(binary, rounds, &mut figures);
     rounds::caught(("fuse", name), outcome, (figures.rounds, MUST_LOSE_WITHIN))
 }
 

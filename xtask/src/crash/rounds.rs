@@ -118,7 +118,9 @@ pub(super) fn caught(
             Err(format!("the build `{name}` failed for another reason: {why}"))
         }
         Err(why) => {
-            run::say(&format!("crash {part}: the build `{name}` is caught, as it must be: {why}"));
+            run::say(&format!(
+                "crash {part}: the build `{name}` is caught, as it must be, in round {done}: {why}"
+            ));
             Ok(())
         }
         Ok(()) => Err(format!("the build `{name}` went through {within} rounds")),
