@@ -455,4 +455,4 @@ fn good_parts(disk: &dyn Disk, files: &Files, repairs: &mut Repairs) -> BTreeSet
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

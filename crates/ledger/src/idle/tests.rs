@@ -250,3 +250,35 @@ fn a_page_that_changed_since_the_file_was_opened_is_refused_and_named() {
     let Err(Error::Damaged { damage }) = found else { panic!("not refused: {found:?}") };
     assert_eq!((damage.file, damage.offset), (names::streams(0), 4096));
 }
+
+/// Beside a running server a snapshot and then its file can go while both are looked at: that is no
+/// damage as long as the snapshot is not there, or lists other files.
+#[test]
+fn a_missing_file_is_damage_only_while_its_snapshot_names_it() {
+    let disk = MemoryDisk::default();
+    let listed = write(&disk, 0, vec![idle(0, 1, 5)]).listed;
+    let snapshot = |idle| Snapshot {
+        store: store(),
+        shard: 0,
+        seq: 3,
+        hash: [1; 32],
+        idle,
+        tenants: Vec::new(),
+    };
+    let names_it = snapshot(vec![listed]);
+    names_it.write(&disk).unwrap();
+    let named = |disk: &MemoryDisk| Opened::named(disk, [&names_it]);
+    let (opened, damages) = named(&disk).unwrap();
+    assert_eq!(damages, []);
+    assert_eq!(opened.of(&[listed]).unwrap().listed(), [listed]);
+    disk.remove(&names::streams(0)).unwrap();
+    let (opened, damages) = named(&disk).unwrap();
+    assert_eq!(damages.len(), 1, "{damages:?}");
+    assert_eq!(damages[0].file, names::streams(0));
+    assert!(opened.of(&[listed]).is_none(), "what counts cannot be known");
+    let gone = |disk: &MemoryDisk| matches!(named(disk), Err(Error::Disk { source }) if source.is_not_found());
+    snapshot(Vec::new()).write(&disk).unwrap();
+    assert!(gone(&disk), "the snapshot lists others by now");
+    disk.remove(&names::snapshot(3)).unwrap();
+    assert!(gone(&disk), "the snapshot went before");
+}

@@ -40,7 +40,11 @@ fn killed() -> Arc<MemoryDisk> {
 }
 
 /// File, frame start, and the frame's length, headers' length, of the frame that holds a record.
-fn frame_of(disk: &Arc<MemoryDisk>, name: &str, index: u64) -> (String, usize, usize, usize) {
+pub(crate) fn frame_of(
+    disk: &Arc<MemoryDisk>,
+    name: &str,
+    index: u64,
+) -> (String, usize, usize, usize) {
     let mut found = None;
     look(&**disk, &mut |at, frame| {
         let Body::Append(sections) = &frame.body else { return };

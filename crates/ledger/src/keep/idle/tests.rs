@@ -7,8 +7,10 @@ use tlog::Index;
 use super::*;
 use crate::disk::{Disk, Operation};
 use crate::error::Damage;
+use crate::frame::TRAILER_BYTES;
 use crate::inspect::{Beside, FindingKind, inspect};
 use crate::ledger::tests::{MemoryDisk, Store, append, item, options, stream, tenant};
+use crate::repair::tests::frame_of;
 use crate::request::{Answer, Append, ItemAnswer, Refusal, Source};
 use crate::{Options, SeqPlace, survey};
 
@@ -338,4 +340,62 @@ fn a_damaged_file_that_the_log_goes_on_from_is_not_mended() {
     let shared = Arc::clone(&store.disk) as Arc<dyn Disk>;
     let refusal = crate::repair::wal(&shared, &|_, _, _| None);
     assert!(matches!(refusal, Err(Error::Damaged { damage }) if damage.file == first));
+}
+
+/// The first frame of a stream that came back: its headers and its payload are gone, and only the
+/// file of idle streams tells which number it began with.
+#[test]
+fn a_frame_in_which_a_stream_returns_is_rebuilt_from_packs_and_files() {
+    let mut store = filled(3);
+    push_out(&mut store, 9);
+    let acme = tenant("acme");
+    let size = store.reader.head(&acme).size;
+    keep(&mut store);
+    store.done(numbers(0, 4, 1));
+    store.done(numbers(MOST - 1, 4, 1));
+    store.reader.pack_to(&acme, Index(size.0 + 2)).unwrap();
+    let (disk, before) = (Arc::clone(&store.disk), store.reader.head(&acme));
+    let (file, start, length, headers) = frame_of(&disk, "acme", size.0);
+    let second = start + length - headers - TRAILER_BYTES;
+    disk.edit(&file, |bytes| {
+        bytes[start..start + headers].fill(0xff);
+        bytes[second..start + length].fill(0);
+        let payload = start + headers + 8 + 32 + 8 + 8;
+        bytes[payload] ^= 1;
+    });
+    assert_eq!(refused(&disk).file, file);
+    let shared = Arc::clone(&disk) as Arc<dyn Disk>;
+    let repairs = crate::repair::wal(&shared, &|_, _, _| None).unwrap();
+    assert_eq!(repairs.lost.len(), 1, "{repairs:?}");
+    let store = Store::with(disk, few());
+    assert_eq!(store.reader.head(&acme), before);
+    let next = store.reader.next_seq(&acme, &stream("spool", 0)).unwrap();
+    assert_eq!(next, Some(Seq(5)));
+}
+
+#[test]
+fn a_stop_gives_up_a_merge_that_is_on_its_way() {
+    let mut store = filled(0);
+    for instance in 0..4 {
+        let now = store.now;
+        store.writer.make_room(now).unwrap();
+        store.done(numbers(MOST + instance, 1, 1));
+    }
+    let merge = store.writer.begin_merge().unwrap().expect("four files of one level");
+    let stepped = merge.step(&*store.disk, 1).unwrap();
+    let Step::More(merge) = stepped else { panic!("more than one stream: {stepped:?}") };
+    store.writer.keeper.idling.merge = Some(merge);
+    let unfinished = |disk: &MemoryDisk| {
+        let all = disk.paths("ledger/state/");
+        all.into_iter().filter(|path| path.ends_with(names::UNFINISHED)).count()
+    };
+    assert_eq!(unfinished(&store.disk), 1);
+    let disk = store.stop();
+    assert_eq!(unfinished(&disk), 0);
+    let mut store = Store::with(disk, few());
+    assert_known(&store);
+    keep(&mut store);
+    let levels: Vec<_> = store.writer.book.idle().listed().iter().map(|file| file.level).collect();
+    assert!(levels.contains(&1), "the next process begins it anew: {levels:?}");
+    assert_known(&store);
 }
