@@ -192,7 +192,8 @@ impl Workload {
         append(source.tenant.clone(), Source::Loose { producer }, items)
     }
 
-    /// One request for each loose source that repeats up to `count` of its newest ids.
+    /// One request for each loose source that repeats up to `count` of its newest ids, and one for
+    /// each stream that begins anew: a producer that lost every answer sends all again.
     #[must_use]
     pub fn repeats(&self, model: &Model, count: usize) -> Vec<Append> {
         let sources = self.loose.iter().filter(|source| !source.used.is_empty());
@@ -209,7 +210,8 @@ impl Workload {
             let below = model.archive(&request.tenant).watermark;
             looked_up(model, request, below)
         };
-        requests.filter_map(asked).collect()
+        let loose = requests.filter_map(asked);
+        loose.chain(self.spools.iter().filter_map(|spool| again(model, spool, count))).collect()
     }
 }
 
@@ -224,6 +226,14 @@ fn append(tenant: TenantId, source: Source, items: Vec<Item>) -> Append {
         class: Class::Ordinary,
         looked_below: Index(0),
     }
+}
+
+/// The first numbers of a stream, `count` at most; `None` if it has none.
+fn again(model: &Model, Spool { tenant, stream }: &Spool, count: usize) -> Option<Append> {
+    let taken = 1..model.next(tenant, stream);
+    let items: Vec<_> = taken.take(count).map(|seq| stream_item(tenant, stream, seq)).collect();
+    let source = Source::Stream { stream: stream.clone(), first: Seq(1) };
+    (!items.is_empty()).then(|| append(tenant.clone(), source, items))
 }
 
 /// A request of which the archive was asked for every id among the records below `below`; `None`
