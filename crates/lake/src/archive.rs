@@ -32,7 +32,7 @@ use crate::catalog::{Catalog, FileRow, Row, State};
 use crate::columns::heap_bytes;
 use crate::segment::{self, About, Level, Order, Print, Segment};
 use crate::store::{Draft, LAKE, Store};
-pub use compact::Merge;
+pub use compact::{Candidates, Merge};
 pub use flush::Flush;
 pub use start::Opened;
 

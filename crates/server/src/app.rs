@@ -49,6 +49,8 @@ pub(crate) struct App {
     pub(crate) tails: Tails,
     pub(crate) metrics: Metrics,
     pub(crate) queries: Queries,
+    /// One permit for each large body that may be worked on: as many as there are processors.
+    pub(crate) heavy: Semaphore,
     /// Whether the last request that needed room for rows found none.
     pub(crate) is_hot_full: AtomicBool,
 }

@@ -134,7 +134,7 @@ impl Archivist {
 pub(crate) struct ArchiveThread {
     thread: JoinHandle<()>,
     orders: mpsc::SyncSender<Order>,
-    merging: merge::MergeThread,
+    merging: merge::MergeThreads,
     archive: Arc<lake::archive::Archive>,
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist
         wal_bytes_max: config.wal_bytes_max,
     };
     let archive = Arc::clone(&parts.archive);
-    let merging = merge::start(&parts, (limits.rows_max, limits.bytes_max))?;
+    let merging = merge::start(&parts, (limits.rows_max, limits.bytes_max), Arc::clone(&freed))?;
     let flushes = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
     let packs = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
     let is_called = Arc::new(AtomicBool::new(false));
@@ -320,6 +320,8 @@ impl Stage {
         let Limits { rows_max, bytes_max, .. } = self.limits;
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
         let Some(prefix) = view.prefix(rows_max, bytes_max)? else { return Ok(0) };
+        // INVARIANT (I10): a view that is held keeps chunks that were merged into others meanwhile.
+        drop(view);
         let indices = prefix.indices.clone();
         self.cover(tenant, indices.end)?;
         let truth = Truth { reader: &self.parts.reader, tenant };

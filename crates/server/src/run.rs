@@ -202,6 +202,7 @@ fn start(
         cursors: Cursors::draw(),
         tails: Tails::new(),
         metrics: Metrics::new(),
+        heavy: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         is_hot_full: AtomicBool::new(false),
     });
     let keeper = runtime.spawn(keeper::run(Arc::clone(&app)));

@@ -64,6 +64,15 @@ impl Merge {
     }
 }
 
+/// Segments that are worth one compaction.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// Neighbours in index order; none if there is nothing to do.
+    pub segments: Vec<Arc<Segment>>,
+    /// About the bytes that their rows take in memory.
+    pub bytes: u64,
+}
+
 /// What is weighed of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Piece {
@@ -76,8 +85,7 @@ struct Piece {
 }
 
 impl Archive {
-    /// The segments of a view that are worth one compaction now, neighbours in index order; empty if
-    /// there is nothing to do. A segment of which `rests` says so by its name is not among them:
+    /// The segments of a view that are worth one compaction now. A segment of which `rests` says so by its name is not among them:
     /// what could not be read a moment ago must not keep others from being merged.
     ///
     /// # Errors
@@ -87,8 +95,8 @@ impl Archive {
         view: &View,
         merge: &Merge,
         rests: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<Arc<Segment>>, Error> {
-        let Some(first) = view.segments().first() else { return Ok(Vec::new()) };
+    ) -> Result<Candidates, Error> {
+        let Some(first) = view.segments().first() else { return Ok(Candidates::default()) };
         let weights = self.catalog.memory_bytes(&first.about().tenant)?;
         let weigh = |segment: &Arc<Segment>| {
             let about = segment.about();
@@ -103,7 +111,9 @@ impl Archive {
         };
         let pieces: Vec<Piece> = view.segments().iter().map(weigh).collect();
         let chosen = choose(&pieces, merge).unwrap_or_default();
-        Ok(view.segments().get(chosen).unwrap_or_default().to_vec())
+        let of_pieces = pieces.get(chosen.clone()).unwrap_or_default().iter();
+        let bytes = of_pieces.fold(0, |sum: u64, piece| sum.saturating_add(piece.bytes));
+        Ok(Candidates { segments: view.segments().get(chosen).unwrap_or_default().to_vec(), bytes })
     }
 
     /// Makes one segment, sorted by actor, of neighbouring ones. When it returns, the segment is

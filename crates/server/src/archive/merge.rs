@@ -2,18 +2,19 @@
 //!
 //! Promises: one merge at a time, however many tenants there are, and never in the way of a flush. A merge gives way to
 //! ingest and readers as long as few segments wait for one; when many do, it takes its share like everybody else, so that
-//! a busy server does not put merging off for ever. Segments that could not be merged rest for longer each time, and their
+//! a busy server does not put merging off for ever. Its rows count as hot ones while they are in memory (I10). Segments that could not be merged rest for longer each time, and their
 //! neighbours are merged without them. Refuses to be hurried at a stop: the merge that was begun is finished.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use event::ids::TenantId;
-use lake::archive::{Archive, Merge};
+use lake::archive::{Archive, Candidates, Merge};
 use lake::segment::Level;
 use lake::{Hot, Segment};
 use ledger::Reader;
+use tokio::sync::Notify;
 
 use super::backoff::Backoff;
 use super::{LOOK_EVERY, Parts, RETRY_AFTER_NS};
@@ -25,47 +26,96 @@ const REST_MAX_NS: u64 = 300 * 1_000_000_000;
 /// Segments that may wait for a merge before merges no longer give way: some four million rows.
 const PATIENT_MAX: usize = 32;
 
-/// The running thread.
+/// The running threads.
 #[derive(Debug)]
-pub(super) struct MergeThread {
-    thread: JoinHandle<()>,
-    leave: mpsc::SyncSender<()>,
+pub(super) struct MergeThreads {
+    threads: Vec<(JoinHandle<()>, mpsc::SyncSender<()>)>,
 }
 
-impl MergeThread {
-    /// Lets the thread finish the merge at hand and end.
+impl MergeThreads {
+    /// Lets the threads finish the merge at hand and end.
     pub(super) fn stop(self) -> std::thread::Result<()> {
-        drop(self.leave);
-        self.thread.join()
+        let leave = |(thread, leave): (JoinHandle<()>, _)| {
+            drop(leave);
+            thread.join()
+        };
+        self.threads.into_iter().map(leave).collect()
     }
 }
 
-/// Starts the thread. A merged segment has at most so many rows and about so many bytes in memory.
+/// Starts the threads. A merged segment has at most so many rows and about so many bytes in memory.
 pub(super) fn start(
     parts: &Parts,
     (rows_max, bytes_max): (u64, u64),
-) -> std::io::Result<MergeThread> {
-    let (leave, left) = mpsc::sync_channel(0);
+    freed: Arc<Notify>,
+) -> std::io::Result<MergeThreads> {
     let merger = Merger {
         hot: Arc::clone(&parts.hot),
         reader: parts.reader.clone(),
         archive: Arc::clone(&parts.archive),
         clock: parts.clock,
+        freed,
         merge: Merge { rows_max, bytes_max, ..Merge::default() },
         segments: Backoff::new(RETRY_AFTER_NS, REST_MAX_NS),
         tenants: Backoff::new(RETRY_AFTER_NS, REST_MAX_NS),
     };
-    let thread = std::thread::Builder::new().name("merge".to_owned());
-    let thread = thread.spawn(move || merger.run(&left))?;
-    Ok(MergeThread { thread, leave })
+    let merger = Arc::new(Mutex::new(merger));
+    let thread = |pace: Pace| {
+        let (leave, left) = mpsc::sync_channel(0);
+        let (merger, name) = (Arc::clone(&merger), pace.thread_name().to_owned());
+        let thread = std::thread::Builder::new().name(name);
+        Ok((thread.spawn(move || run(&merger, pace, &left))?, leave))
+    };
+    let threads = [Pace::Patient, Pace::Pressed].into_iter().map(thread);
+    Ok(MergeThreads { threads: threads.collect::<std::io::Result<_>>()? })
 }
 
-/// The thread's own state.
+/// How a thread merges. There is one for each: a thread that has given way once cannot take its share again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Giving way, while few segments wait.
+    Patient,
+    /// Like everybody else, when many do.
+    Pressed,
+}
+
+impl Pace {
+    fn thread_name(self) -> &'static str {
+        match self {
+            Pace::Patient => "merge",
+            Pace::Pressed => "merge-pressed",
+        }
+    }
+
+    /// The pace at which so many segments are merged that wait for it.
+    fn of(waiting: usize) -> Pace {
+        if waiting > PATIENT_MAX { Pace::Pressed } else { Pace::Patient }
+    }
+}
+
+fn run(merger: &Mutex<Merger>, pace: Pace, left: &mpsc::Receiver<()>) {
+    if pace == Pace::Patient {
+        niceness::give_way();
+    }
+    let mut wait = LOOK_EVERY;
+    while let Err(mpsc::RecvTimeoutError::Timeout) = left.recv_timeout(wait) {
+        // One merge at a time. A panic in one was said, and left nothing that the next could not begin with.
+        let looked = merger.lock().unwrap_or_else(PoisonError::into_inner).look(pace);
+        wait = match looked {
+            Looked::Merged => Duration::ZERO,
+            Looked::Idle => LOOK_EVERY,
+        };
+    }
+}
+
+/// What the threads share, one at a time.
 struct Merger {
     hot: Arc<Hot>,
     reader: Reader,
     archive: Arc<Archive>,
     clock: Clock,
+    /// Told when the rows of a merge have left memory.
+    freed: Arc<Notify>,
     merge: Merge,
     /// Segments, by name, that could not be merged.
     segments: Backoff<String>,
@@ -83,25 +133,15 @@ enum Looked {
 }
 
 impl Merger {
-    fn run(mut self, left: &mpsc::Receiver<()>) {
-        let mut wait = LOOK_EVERY;
-        while let Err(mpsc::RecvTimeoutError::Timeout) = left.recv_timeout(wait) {
-            wait = match self.look() {
-                Looked::Merged => Duration::ZERO,
-                Looked::Idle => LOOK_EVERY,
-            };
-        }
-    }
-
     /// Merges one group of each tenant's segments.
-    fn look(&mut self) -> Looked {
+    fn look(&mut self, pace: Pace) -> Looked {
         let now_ns = self.clock.monotonic_ns();
         let mut looked = Looked::Idle;
         for tenant in self.reader.tenants() {
             if self.tenants.rests(&tenant, now_ns) {
                 continue;
             }
-            match self.compact(&tenant, now_ns) {
+            match self.compact(&tenant, pace, now_ns) {
                 Ok(Looked::Idle) => self.tenants.succeeded(&tenant),
                 Ok(Looked::Merged) => {
                     self.tenants.succeeded(&tenant);
@@ -116,16 +156,26 @@ impl Merger {
         looked
     }
 
-    /// Merges one group of a tenant's segments, if there is one worth it. What could not be merged rests.
-    fn compact(&mut self, tenant: &TenantId, now_ns: u64) -> Result<Looked, lake::Error> {
+    /// Merges one group of a tenant's segments, if there is one worth it at this pace. What could not be merged rests.
+    fn compact(
+        &mut self,
+        tenant: &TenantId,
+        pace: Pace,
+        now_ns: u64,
+    ) -> Result<Looked, lake::Error> {
         let rests = |name: &str| self.segments.rests(name, now_ns);
         let view = self.hot.view(tenant);
-        let inputs = self.archive.candidates(&view, &self.merge, &rests)?;
+        let Candidates { segments: inputs, bytes } =
+            self.archive.candidates(&view, &self.merge, &rests)?;
+        let is_unsorted = |segment: &&Arc<Segment>| segment.about().level == Level::L0;
+        let is_due = Pace::of(view.segments().iter().filter(is_unsorted).count()) == pace;
+        // INVARIANT (I10): a merge takes its time, and a view that is held keeps hot rows that were archived long ago.
+        drop(view);
         let mut looked = Looked::Idle;
-        if !inputs.is_empty() {
-            let is_unsorted = |segment: &&Arc<Segment>| segment.about().level == Level::L0;
-            let waiting = view.segments().iter().filter(is_unsorted).count();
-            match self.merged(tenant, &inputs, waiting) {
+        // INVARIANT (I10): its rows are in memory as hot ones are, and count as such. Without room it waits.
+        let room = self.hot.reserve(bytes.min(self.hot.bytes_max() / 2));
+        if let (true, Ok(room)) = (is_due && !inputs.is_empty(), room) {
+            match self.archive.compact(tenant, &inputs, self.clock.wall()) {
                 Ok(merged) => {
                     self.hot.compacted(tenant, merged);
                     inputs.iter().for_each(|input| self.segments.succeeded(input.name()));
@@ -138,21 +188,12 @@ impl Merger {
                     }
                 }
             }
+            drop(room);
+            self.freed.notify_waiters();
         }
-        drop((view, inputs));
+        drop(inputs);
         self.archive.sweep()?;
         Ok(looked)
-    }
-
-    /// One merge on a thread of its own: a thread that has given way once cannot take its share again.
-    fn merged(
-        &self,
-        tenant: &TenantId,
-        inputs: &[Arc<Segment>],
-        waiting: usize,
-    ) -> Result<Arc<Segment>, lake::Error> {
-        let merge = || self.archive.compact(tenant, inputs, self.clock.wall());
-        if waiting > PATIENT_MAX { merge() } else { niceness::giving_way("merging", merge) }
     }
 }
 

@@ -120,7 +120,8 @@ pub(super) async fn post(
     let Taken { shape, results, made } = work.await.map_err(Problem::internal)??;
     let receipt = match wish {
         Wish::Receipt if !made.is_empty() => {
-            Some(heavy(length, || proofs::receipt_of(&app, &tenant, made, &|_| true))?)
+            let receipt = || proofs::receipt_of(&app, &tenant, made, &|_| true);
+            Some(heavy(&app, length, receipt).await?)
         }
         _ => None,
     };
@@ -134,11 +135,12 @@ async fn take(
     terms: Terms,
     charged: body::Charged,
 ) -> Result<Taken, Problem> {
-    let (split, prepared) = heavy(charged.bytes.len(), || {
+    let (split, prepared) = heavy(&app, charged.bytes.len(), || {
         let split = decode::split(terms.media, &charged.bytes).map_err(refused)?;
         let prepared = prepare(&app, &sender, &terms, &split.items)?;
-        Ok::<_, Problem>((split, prepared))
-    })?;
+        Ok((split, prepared))
+    })
+    .await?;
     let (results, made) = append::append(&app, &sender, prepared, &split.items).await?;
     app.accounts.count((&sender.tenant.id, &sender.producer), &results, made.clone());
     app.metrics.items(Counts::of(&results), charged.bytes.len());
@@ -146,9 +148,18 @@ async fn take(
 }
 
 /// Works on a body of so many bytes. While a large one is worked on, which takes milliseconds, another thread goes on with
-/// the other requests: a look-up that comes in behind ten batches would wait for all of them.
-fn heavy<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    if bytes < HEAVY_BYTES { work() } else { tokio::task::block_in_place(work) }
+/// the other requests: a look-up that comes in behind ten batches would wait for all of them. More than there are
+/// processors would only take memory.
+async fn heavy<T>(
+    app: &App,
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    if bytes < HEAVY_BYTES {
+        return work();
+    }
+    let _turn = app.heavy.acquire().await.map_err(Problem::internal)?;
+    tokio::task::block_in_place(work)
 }
 
 /// Reads the headers.
