@@ -39,7 +39,7 @@ impl MergeThreads {
             drop(leave);
             thread.join()
         };
-        self.threads.into_iter().map(leave).collect()
+        self.threads.into_iter().try_for_each(leave)
     }
 }
 
