@@ -2,8 +2,9 @@
 //!
 //! Promises: one merge at a time, however many tenants there are, and never in the way of a flush. A merge gives way to
 //! ingest and readers as long as few segments wait for one; when many do, it takes its share like everybody else, so that
-//! a busy server does not put merging off for ever. Its rows count as hot ones while they are in memory (I10). Segments that could not be merged rest for longer each time, and their
-//! neighbours are merged without them. Refuses to be hurried at a stop: the merge that was begun is finished.
+//! a busy server does not put merging off for ever. Its rows count as hot ones while they are in memory (I10). Segments
+//! that could not be merged rest for longer each time, and their neighbours are merged without them. Refuses to be hurried
+//! at a stop: the merge that was begun is finished.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -163,18 +164,21 @@ impl Merger {
         pace: Pace,
         now_ns: u64,
     ) -> Result<Looked, lake::Error> {
-        let rests = |name: &str| self.segments.rests(name, now_ns);
         let view = self.hot.view(tenant);
+        let is_unsorted = |segment: &&Arc<Segment>| segment.about().level == Level::L0;
+        if Pace::of(view.segments().iter().filter(is_unsorted).count()) != pace {
+            // The other thread's: it looks as often.
+            return Ok(Looked::Idle);
+        }
+        let rests = |name: &str| self.segments.rests(name, now_ns);
         let Candidates { segments: inputs, bytes } =
             self.archive.candidates(&view, &self.merge, &rests)?;
-        let is_unsorted = |segment: &&Arc<Segment>| segment.about().level == Level::L0;
-        let is_due = Pace::of(view.segments().iter().filter(is_unsorted).count()) == pace;
         // INVARIANT (I10): a merge takes its time, and a view that is held keeps hot rows that were archived long ago.
         drop(view);
         let mut looked = Looked::Idle;
         // INVARIANT (I10): its rows are in memory as hot ones are, and count as such. Without room it waits.
         let room = self.hot.reserve(bytes.min(self.hot.bytes_max() / 2));
-        if let (true, Ok(room)) = (is_due && !inputs.is_empty(), room) {
+        if let (false, Ok(room)) = (inputs.is_empty(), room) {
             match self.archive.compact(tenant, &inputs, self.clock.wall()) {
                 Ok(merged) => {
                     self.hot.compacted(tenant, merged);
@@ -206,3 +210,6 @@ fn to_blame<'a>(inputs: &'a [Arc<Segment>], error: &lake::Error) -> Vec<&'a str>
     };
     named.map_or_else(|| names().collect(), |name| vec![name])
 }
+
+#[cfg(test)]
+mod tests;
