@@ -168,7 +168,7 @@ impl<'a> Answer<'a> {
         tenant: &TenantId,
     ) -> Result<(), Error> {
         let wanted = found.indices.get(..self.room()).unwrap_or(&found.indices);
-        for record in records::read(piece, wanted, tenant)? {
+        for record in records::read((piece, found.whole.as_ref()), wanted, tenant)? {
             if self.is_full() {
                 break;
             }

@@ -3,6 +3,8 @@
 //! Columns of the run tables are put back by index, so whoever reads sees [`rows::schema`] and nothing
 //! else. A page that does not decode is a typed error.
 
+mod pages; // pages out of a file, unpacked
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,10 +16,11 @@ use arrow::array::{
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowGroups as _, RowSelection,
+    RowSelector,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::bloom_filter::Sbbf;
 
 use super::forms::unpack;
@@ -29,6 +32,7 @@ use crate::rollup::Rollup;
 use crate::rows;
 use crate::rows::read::U64s;
 use crate::runs::{Place, Runs};
+use pages::{Pages, narrowed};
 
 /// Which columns of [`rows::schema`] to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,18 +150,27 @@ impl Segment {
         let names = shape::schema();
         let roots = names.fields().iter().enumerate().filter(|(_, field)| is_read(field.name()));
         let roots = roots.map(|(place, _)| place);
-        let metadata = footer.metadata().clone();
+        let metadata = footer.metadata();
         let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(footer.file().clone(), metadata)
-                .with_projection(mask)
-                .with_batch_size(batch_rows.max(1));
-        let builder = match which {
-            Which::All => builder,
-            Which::Groups(groups) => builder.with_row_groups(groups),
-            Which::Rows(selection) => builder.with_row_selection(selection),
+        let (groups, selection) = match which {
+            Which::All => ((0..metadata.metadata().num_row_groups()).collect(), None),
+            Which::Groups(groups) => (groups, None),
+            Which::Rows(selection) => {
+                let (groups, selection) = narrowed(metadata.metadata(), selection);
+                (groups, Some(selection))
+            }
         };
-        builder.build().map_err(|error| self.damaged(error.to_string()))
+        let hint = metadata.schema().fields();
+        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask, Some(hint));
+        let pages = Pages::new(footer.file(), metadata.metadata(), groups);
+        // More than there are would only be room for nothing.
+        let batch_rows = batch_rows.min(pages.num_rows()).max(1);
+        let reader = levels.and_then(|levels| {
+            ParquetRecordBatchReader::try_new_with_row_groups(
+                &levels, &pages, batch_rows, selection,
+            )
+        });
+        reader.map_err(|error| self.damaged(error.to_string()))
     }
 
     /// All rows in index order.

@@ -22,6 +22,9 @@ use crate::{Error, Limits};
 
 /// Rows that are read at once at first; it doubles while too few match.
 const WINDOW_ROWS: usize = 512;
+/// Rows that are so few that they are read with all columns at once: most of them match, and a second reading of the
+/// same pages for their records costs more than a few columns in vain.
+const WHOLE_ROWS: usize = 32;
 /// Rows that are read at once at most.
 const WINDOW_ROWS_MAX: usize = 16_384;
 
@@ -124,6 +127,8 @@ pub(super) struct Found {
     pub(super) indices: Vec<u64>,
     /// The indices that were looked at: all of the piece in range, or those on the near side.
     pub(super) seen: Range<u64>,
+    /// All columns of these rows and perhaps of others, by index, if they were read.
+    pub(super) whole: Option<RecordBatch>,
 }
 
 /// How matching rows are found.
@@ -159,7 +164,7 @@ impl Finder<'_> {
                 tokio::task::yield_now().await;
                 let mut indices = self.matching(chunk.batch().clone(), &range)?;
                 self.put_in_order(&mut indices);
-                Ok(Found { indices, seen: range })
+                Ok(Found { indices, seen: range, whole: None })
             }
             Piece::Stored(segment) => {
                 let is_sorted = segment.about().level == Level::L0;
@@ -184,12 +189,12 @@ impl Finder<'_> {
                     Order::NewestFirst => range.end,
                     Order::OldestFirst => range.start,
                 };
-                return Ok(Found { indices: Vec::new(), seen: end..end });
+                return Ok(Found { seen: end..end, ..Found::default() });
             }
             indices.extend(self.matching(batch.map_err(unread)?, &range)?);
         }
         self.put_in_order(&mut indices);
-        Ok(Found { indices, seen: range })
+        Ok(Found { indices, seen: range, whole: None })
     }
 
     /// Looks at the rows of these offsets, which ascend, window by window.
@@ -199,6 +204,9 @@ impl Finder<'_> {
         (mut offsets, range): (Vec<u32>, Range<u64>),
         wanted: usize,
     ) -> Result<Found, Error> {
+        if offsets.len() <= WHOLE_ROWS {
+            return self.find_whole(segment, offsets, range).await;
+        }
         let first = segment.indices().start;
         let columns = Columns::of(&self.needs());
         let (mut indices, mut seen, mut rows) = (Vec::new(), range.clone(), WINDOW_ROWS);
@@ -229,7 +237,25 @@ impl Finder<'_> {
             }
             rows = (rows * 2).min(WINDOW_ROWS_MAX);
         }
-        Ok(Found { indices, seen })
+        Ok(Found { indices, seen, whole: None })
+    }
+
+    /// Looks at all columns of the rows of these offsets, which ascend and are few.
+    async fn find_whole(
+        &self,
+        segment: &Segment,
+        offsets: Vec<u32>,
+        range: Range<u64>,
+    ) -> Result<Found, Error> {
+        if offsets.is_empty() {
+            return Ok(Found { seen: range, ..Found::default() });
+        }
+        tokio::task::yield_now().await;
+        let places = segment.rows_of(&offsets).map_err(unread)?;
+        let batch = segment.take(&Columns::all(), &places).map_err(unread)?;
+        let mut indices = self.matching(batch.clone(), &range)?;
+        self.put_in_order(&mut indices);
+        Ok(Found { indices, seen: range, whole: Some(batch) })
     }
 
     /// Shows `visit` every matching row of the piece in `range`, batch by batch, in no order.
