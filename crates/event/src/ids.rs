@@ -315,19 +315,26 @@ pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
 
 /// Writes `id` as 8-4-4-4-12 lower-case digits.
 pub fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
-    let mut digits = digits(id);
-    for (position, slot) in text.iter_mut().enumerate() {
-        *slot = match position {
-            8 | 13 | 18 | 23 => b'-',
-            _ => digits.next().unwrap_or(b'0'),
-        };
+    let digits = digits(id);
+    *text = [b'-'; 36];
+    for (from, to) in [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)] {
+        let length = from.len();
+        if let (Some(slot), Some(digits)) = (text.get_mut(to..to + length), digits.get(from)) {
+            slot.copy_from_slice(digits);
+        }
     }
 }
 
 /// The 32 lower-case hexadecimal digits of 16 bytes.
-pub fn digits(bytes: [u8; 16]) -> impl Iterator<Item = u8> {
-    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-    bytes.into_iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 15)])
+#[must_use]
+pub fn digits(bytes: [u8; 16]) -> [u8; 32] {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    let mut text = [0; 32];
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    text
 }
 
 /// Whether a name may hold dots.

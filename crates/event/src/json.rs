@@ -21,7 +21,7 @@ pub(crate) use lexer::{Lexer, Place};
 pub use pointer::{at as pointer_at, push_token, tokens};
 pub use split::{Items, array, lines, trim};
 pub use value::Value;
-pub use write::{string as write_string, write as write_cj1};
+pub use write::{integer as write_integer, string as write_string, write as write_cj1};
 
 /// What a text may be at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,6 +31,7 @@ pub enum From {
 #[derive(Debug)]
 pub struct Mirror<'b> {
     batch: &'b RecordBatch,
+    index: U64s<'b>,
     record: U8s<'b>,
     received_at: Times<'b>,
     occurred_at: Times<'b>,
@@ -50,6 +51,7 @@ impl<'b> Mirror<'b> {
         let text = |name| Texts::of(batch, name);
         Some(Self {
             batch,
+            index: U64s::of(batch, rows::INDEX)?,
             record: U8s::of(batch, rows::RECORD)?,
             received_at: Times::of(batch, rows::RECEIVED_AT)?,
             occurred_at: Times::of(batch, rows::OCCURRED_AT)?,
@@ -66,6 +68,11 @@ impl<'b> Mirror<'b> {
             again: RowsBuilder::new(),
             places: Vec::new(),
         })
+    }
+
+    /// Which index the row says that it has.
+    pub fn index(&self, row: usize) -> Option<u64> {
+        self.index.get(row)
     }
 
     /// When the row says that its record was received.

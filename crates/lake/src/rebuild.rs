@@ -123,16 +123,19 @@ impl<'b> Rebuild<'b> {
         let parsed = self.parse(row)?;
         let block = due(self.salt_block.get(row), rows::SALT_BLOCK)?;
         let slot = due(self.salt_slot.get(row), rows::SALT_SLOT)?;
-        let mut time = Time::default();
-        if let Some(at) = self.occurred_at.get(row) {
-            let offset = due(self.offset_min.get(row), rows::OCCURRED_OFFSET_MIN)?;
-            due(time.write(at, offset), rows::OCCURRED_AT)?;
-        }
+        let time = match self.occurred_at.get(row) {
+            Some(at) => Some((at, due(self.offset_min.get(row), rows::OCCURRED_OFFSET_MIN)?)),
+            None => None,
+        };
+        let mut is_time = Some(());
         due(self.texts.action.get(row), "action")?;
         due(self.texts.actor_id.get(row), "actor_id")?;
         due(self.id.get(row), rows::ID)?;
         let mut record = Encoder::new(out, block, slot);
-        record.part(tag::WHAT, 0, |out| Object::write(out, |out| self.what(row, &time, out)));
+        record.part(tag::WHAT, 0, |out| {
+            Object::write(out, |out| is_time = self.what(row, time, out))
+        });
+        due(is_time, rows::OCCURRED_AT)?;
         self.who(row, &parsed, &mut record);
         self.write_targets(&parsed, &mut record);
         record.part(tag::ORIGIN, 0, |out| Object::write(out, |out| self.origin(row, &parsed, out)));
@@ -161,7 +164,8 @@ impl<'b> Rebuild<'b> {
         Ok(Parsed { rest, on_behalf_of, targets, is_system })
     }
 
-    fn what(&self, row: usize, time: &Time, out: &mut Object<'_>) {
+    /// `None` if the time is none that can be written.
+    fn what(&self, row: usize, time: Option<(i64, i16)>, out: &mut Object<'_>) -> Option<()> {
         let texts = &self.texts;
         out.maybe("action", texts.action.get(row));
         out.maybe("delivery", texts.delivery.get(row));
@@ -169,13 +173,19 @@ impl<'b> Rebuild<'b> {
             out.id("id", self.id.get(row));
         }
         out.maybe("kind", texts.kind.get(row));
-        out.raw("occurred_at", time.json());
+        if let Some((unix_ns, offset_min)) = time {
+            let out = out.key("occurred_at");
+            out.push(b'"');
+            normal::write_time(unix_ns, offset_min, out)?;
+            out.push(b'"');
+        }
         out.nested("outcome", |out| {
             out.maybe("code", texts.outcome_code.get(row));
             out.maybe("status", texts.outcome.get(row));
         });
         out.maybe("schema", texts.schema.get(row));
         out.maybe("severity", texts.severity.get(row));
+        Some(())
     }
 
     fn who(&self, row: usize, parsed: &Parsed<'_>, record: &mut Encoder<'_>) {
@@ -316,26 +326,6 @@ impl<'b> Targets<'b> {
 impl<'b> Parsed<'b> {
     fn rest(&self, member: &str) -> Option<&Value<'b>> {
         self.rest.as_ref()?.member(member)
-    }
-}
-
-/// The text of a time with its quotes, on the stack.
-#[derive(Debug, Default)]
-struct Time {
-    json: Vec<u8>,
-}
-
-impl Time {
-    fn write(&mut self, unix_ns: i64, offset_min: i16) -> Option<()> {
-        self.json.reserve_exact(40);
-        self.json.push(b'"');
-        normal::write_time(unix_ns, offset_min, &mut self.json)?;
-        self.json.push(b'"');
-        Some(())
-    }
-
-    fn json(&self) -> Option<&[u8]> {
-        Some(self.json.as_slice()).filter(|json| !json.is_empty())
     }
 }
 

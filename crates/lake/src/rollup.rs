@@ -27,6 +27,16 @@ pub const CELLS_MAX: usize = 16_384;
 const CELL_BYTES: usize = 160;
 /// Nanoseconds of an hour.
 const HOUR_NS: i64 = 3_600_000_000_000;
+/// The columns that rows are counted by.
+pub(crate) const COUNTED_BY: [&str; 7] = [
+    rows::RECORD,
+    rows::OCCURRED_AT,
+    rows::RECEIVED_AT,
+    "action",
+    "outcome",
+    "kind",
+    "kind_inferred",
+];
 /// What SQL shows where no outcome was sent.
 const UNKNOWN: &str = "unknown";
 

@@ -31,6 +31,7 @@ use crate::cache::{Cache, What};
 use crate::names::is_actor;
 use crate::store::{LAKE, Store};
 pub use check::{Described, Difference, Truth, compare, describe};
+pub use derived::Derived;
 pub use footer::Footer;
 pub use read::{Columns, Reader, Which};
 pub use shape::EXACT;

@@ -69,26 +69,15 @@ impl Writer<'_> {
 
     /// A plain integer.
     pub(super) fn integer(&mut self, key: &str, number: u64) {
-        let mut digits = [0; 20];
-        let mut start = digits.len();
-        let mut rest = number;
-        for (position, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b"0123456789".get((rest % 10) as usize).copied().unwrap_or(b'0');
-            (start, rest) = (position, rest / 10);
-            if rest == 0 {
-                break;
-            }
-        }
         self.key(key);
-        self.out.extend_from_slice(digits.get(start..).unwrap_or_default());
+        json::write_integer(number, self.out);
     }
 
     /// 16 bytes as 32 lower-case hexadecimal digits.
     pub(super) fn hex(&mut self, key: &str, bytes: [u8; 16]) {
         let mut text = [b'"'; 34];
-        for (slot, digit) in text.iter_mut().skip(1).zip(ids::digits(bytes)) {
-            *slot = digit;
-        }
+        let [_, inner @ .., _] = &mut text;
+        *inner = ids::digits(bytes);
         self.key(key);
         self.out.extend_from_slice(&text);
     }

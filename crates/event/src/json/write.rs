@@ -49,6 +49,21 @@ pub fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Appends a plain integer.
+pub fn integer(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut rest = number;
+    for (position, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b"0123456789".get((rest % 10) as usize).copied().unwrap_or(b'0');
+        (start, rest) = (position, rest / 10);
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
 fn object<'v, 'a: 'v>(
     members: impl Iterator<Item = &'v (std::borrow::Cow<'a, str>, Value<'a>)>,
     out: &mut Vec<u8>,

@@ -5,7 +5,7 @@
 //! that gets no members leaves no trace.
 
 use event::ids;
-use event::json::{Value, write_cj1, write_string};
+use event::json::{Value, write_cj1, write_integer, write_string};
 
 /// An object that is being written.
 #[derive(Debug)]
@@ -79,9 +79,8 @@ impl Object<'_> {
     pub(crate) fn hex(&mut self, key: &str, bytes: Option<[u8; 16]>) {
         if let Some(bytes) = bytes {
             let mut text = [b'"'; 34];
-            for (slot, digit) in text.iter_mut().skip(1).zip(ids::digits(bytes)) {
-                *slot = digit;
-            }
+            let [_, inner @ .., _] = &mut text;
+            *inner = ids::digits(bytes);
             self.key(key).extend_from_slice(&text);
         }
     }
@@ -89,7 +88,7 @@ impl Object<'_> {
     /// A plain integer, if it is there.
     pub(crate) fn number(&mut self, key: &str, number: Option<u64>) {
         if let Some(number) = number {
-            self.key(key).extend_from_slice(number.to_string().as_bytes());
+            write_integer(number, self.key(key));
         }
     }
 

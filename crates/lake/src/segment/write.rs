@@ -130,9 +130,25 @@ pub(super) fn occurred_at(batch: &RecordBatch) -> Option<Option<(i64, i64)>> {
     Some(span)
 }
 
-/// The index of the names of actors and targets: to offsets from the first index; of actors in a
-/// sorted file to rows, which are neighbours there.
+/// The index of the names of actors and targets of rows in index order, which stand in the file as `sorted` says.
 pub(super) fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<Vec<u8>> {
+    let rows = u32::try_from(batch.num_rows()).ok()?;
+    let mut places: Vec<u32> = (0..rows).collect();
+    for (row, place) in sorted.into_iter().flatten().zip(0..) {
+        *places.get_mut(usize::try_from(*row).ok()?)? = place;
+    }
+    let mut names = names::Builder::with_capacity(batch.num_rows() * 2);
+    add_names(&mut names, batch, (0..rows).zip(places))?;
+    Some(names.finish())
+}
+
+/// Adds the names of the rows of a batch, of each of which `stands` says its offset from the first index and its row in the
+/// file: of targets the index has offsets, of actors rows, which are neighbours in a sorted file.
+pub(super) fn add_names(
+    names: &mut names::Builder,
+    batch: &RecordBatch,
+    stands: impl Iterator<Item = (u32, u32)>,
+) -> Option<()> {
     use arrow::array::AsArray as _;
     let actors = Texts::of(batch, "actor_id")?;
     let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
@@ -140,25 +156,18 @@ pub(super) fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<
     let [kind, id, ..] = rows::TARGET_MEMBERS;
     let kinds = Texts::new(members.column_by_name(kind)?)?;
     let ids = Texts::new(members.column_by_name(id)?)?;
-    let mut names = names::Builder::with_capacity(batch.num_rows() * 2);
     let ends = targets.value_offsets();
-    for ((row, offset), (start, end)) in
-        (0..batch.num_rows()).zip(0..).zip(ends.iter().zip(ends.iter().skip(1)))
-    {
-        if let (Some(actor), None) = (actors.get(row), sorted) {
-            names.add(names::actor(actor), offset);
+    let spans = ends.iter().zip(ends.iter().skip(1));
+    for ((row, (start, end)), (offset, place)) in (0..batch.num_rows()).zip(spans).zip(stands) {
+        if let Some(actor) = actors.get(row) {
+            names.add(names::actor(actor), place);
         }
         for place in usize::try_from(*start).ok()?..usize::try_from(*end).ok()? {
             let (kind, id) = (kinds.get(place)?, ids.get(place)?);
             names.add(names::target(kind, id), offset);
         }
     }
-    for (row, place) in sorted.into_iter().flatten().zip(0..) {
-        if let Some(actor) = actors.get(usize::try_from(*row).ok()?) {
-            names.add(names::actor(actor), place);
-        }
-    }
-    Some(names.finish())
+    Some(())
 }
 
 pub(super) fn encode(

@@ -10,7 +10,7 @@
 //! noted. Refuses to keep records: one section is in memory at a time; of a salt block only which slots were seen.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use event::canonical::System;
@@ -47,9 +47,9 @@ struct Opened {
     kek: Option<Vec<u8>>,
     ledger: Option<Vec<u8>>,
     sealer: Option<Sealer>,
-    salts: HashMap<u64, SaltBlock>,
+    salts: BTreeMap<u64, SaltBlock>,
     /// Slots of each block that records were seen in, a bit each.
-    slots: HashMap<u64, Vec<u64>>,
+    slots: BTreeMap<u64, Vec<u64>>,
     /// Keys that came with a section are damaged: a salt block that is not there may have been among them.
     has_lost_keys: bool,
     /// Lost ranges that are recorded, and the index of the record.
@@ -346,10 +346,7 @@ fn came_from(record: &Record<'_>, source: &Source, position: u64) -> Result<(), 
 fn system_kind(record: &Record<'_>) -> Option<SystemKind> {
     let what = record.opened().find(|part| part.tag == event::canonical::tag::WHAT)?;
     // Most records name no schema, and nothing need be parsed to see that.
-    let name = br#""schema""#;
-    if !what.bytes.windows(name.len()).any(|bytes| bytes == name) {
-        return None;
-    }
+    memchr::memmem::rfind(what.bytes, br#""schema""#)?;
     let value = event::json::parse(what.bytes, event::json::Limits::READER).ok()?;
     SystemKind::of_schema(value.member("schema")?.as_str()?)
 }

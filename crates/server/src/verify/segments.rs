@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use event::entry::Entry;
 use event::ids::TenantId;
 use event::record::Record;
 use lake::Segment;
@@ -24,18 +25,20 @@ use lake::cache::Cache;
 use lake::catalog::{self, Row, State};
 use lake::mirror::{From, Mirror};
 use lake::rebuild::Rebuild;
-use lake::segment::{Columns, Difference};
+use lake::segment::{Columns, Difference, Which};
 use lake::store::Store;
 use ledger::Reader;
 use ledger::inspect::Beside;
 use tlog::Index;
 
-use super::records::Records;
+use super::records::{Records, Rows};
 use super::report::{Finding, Report, Weight};
 use crate::scratch::Scratch;
 
 /// Bytes of footers that are kept while files are read once.
 const CACHE_BYTES: usize = 8 << 20;
+/// Rows that are held against the ledger at a time.
+const COMPARED: usize = 4_096;
 
 /// Checks every segment that the catalog of `data_dir` names, and that they cover what has left the log.
 pub(crate) fn check(
@@ -160,63 +163,101 @@ impl Look<'_> {
                 return Err("its rows are not those that its own hash covers".into());
             }
         }
-        let batch = segment.batch(&Columns::all())?;
         let before = self.compared.get(&row.tenant).copied().unwrap_or(0);
-        compared(&segment, &batch, (self.reader, Index(before)), records)?;
-        self.compared.insert(row.tenant.clone(), row.indices.end.max(before));
         let counts = row.file.as_ref().map_or(&[][..], |file| file.rollup.as_slice());
-        Ok(segment.check_derived(&batch, counts)?)
+        compared(&segment, counts, (self.reader, Index(before)), records)?;
+        self.compared.insert(row.tenant.clone(), row.indices.end.max(before));
+        Ok(())
     }
 }
 
-/// Every row of a segment against the ledger's entry; those before `before` were in a file that this one took the place of.
+/// Every row of a segment against the ledger's entry, and what the file and the catalog derive from them, `counts` among it.
+/// Rows before `before` were in a file that this one took the place of.
 fn compared(
     segment: &Segment,
-    batch: &RecordBatch,
+    counts: &[u8],
     (reader, before): (&Reader, Index),
     records: &mut Records<'_>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let about = segment.about();
     let tenant: &TenantId = &about.tenant;
-    let exact = segment.exact()?;
-    let not_rows = "its columns are not those of rows";
-    let rebuild = Rebuild::new(tenant, batch).ok_or(not_rows)?;
-    let mut mirror = Mirror::new(batch).ok_or(not_rows)?;
     let size = reader.head(tenant).size.0;
     let (first, end) = (Index(about.indices.start), Index(about.indices.end.min(size)));
-    let mut payload = Vec::new();
+    let entries = reader.entries(tenant, first, end).map(|found| Ok(found?.1));
+    let entries: Vec<Entry> = entries.collect::<Result<_, ledger::Error>>()?;
+    let truth = Truth { tenant, first, entries, exact: segment.exact()? };
     let mut found = records.segment(segment, before..reader.first_kept(tenant));
     let footer = segment.footer()?;
     found.secrets(footer.secrets().iter().map(|(id, secret)| (*id, *secret)));
-    for (row, entry) in reader.entries(tenant, first, end).enumerate() {
-        let (index, entry) = entry?;
-        payload.clear();
-        let (whole, from) = match exact.get(&index.0) {
-            Some(bytes) => {
-                payload.extend_from_slice(bytes);
-                (Ok(()), From::Kept)
-            }
-            None => (rebuild.payload(row, &mut payload), From::Columns),
-        };
-        let record = whole.ok().and_then(|()| Record::decode(&payload).ok());
-        let Some(record) = record else {
-            found.wrong(index, "the row is no record");
-            continue;
-        };
-        found.record(index, (&record, &entry));
-        if mirror.received_at(row) != Some(entry.received_at) {
-            found.wrong(index, "the time of receipt is not that of the entry");
-        }
-        if mirror.add(row, &record, from).is_err() {
-            found.wrong(index, "its record makes no row");
-        }
-    }
-    for (row, column) in mirror.finish()? {
-        let index = first.0 + u64::try_from(row)?;
-        found.wrong(Index(index), format!("`{column}` is not that of its record"));
+    let mut derived = segment.derived()?;
+    for batch in segment.reader(&Columns::all(), Which::All, COMPARED)? {
+        let batch = batch?;
+        truth.hold(&batch, &mut found)?;
+        derived.add(&batch)?;
     }
     found.finish();
-    Ok(())
+    Ok(derived.finish(counts)?)
+}
+
+/// What the rows of a segment should be.
+struct Truth<'s> {
+    tenant: &'s TenantId,
+    first: Index,
+    entries: Vec<Entry>,
+    exact: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Truth<'_> {
+    /// Holds rows against the entries of their indices; rows that the ledger did not have when it was read are left alone.
+    fn hold(
+        &self,
+        batch: &RecordBatch,
+        found: &mut Rows<'_>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let not_rows = "its columns are not those of rows";
+        let rebuild = Rebuild::new(self.tenant, batch).ok_or(not_rows)?;
+        let mut mirror = Mirror::new(batch).ok_or(not_rows)?;
+        // In a sorted file neighbours have entries far from each other: fetched together, they do not wait for memory one
+        // by one.
+        let due = |row| {
+            let index = Index(mirror.index(row).ok_or(not_rows)?);
+            Ok((index, self.entry(index)))
+        };
+        let due: Vec<_> = (0..batch.num_rows()).map(due).collect::<Result<_, &str>>()?;
+        let mut payload = Vec::new();
+        for (row, (index, entry)) in due.iter().enumerate() {
+            let (index, Some(entry)) = (*index, entry) else { continue };
+            payload.clear();
+            let (whole, from) = match self.exact.get(&index.0) {
+                Some(bytes) => {
+                    payload.extend_from_slice(bytes);
+                    (Ok(()), From::Kept)
+                }
+                None => (rebuild.payload(row, &mut payload), From::Columns),
+            };
+            let record = whole.ok().and_then(|()| Record::decode(&payload).ok());
+            let Some(record) = record else {
+                found.wrong(index, "the row is no record");
+                continue;
+            };
+            found.record(index, (&record, entry));
+            if mirror.received_at(row) != Some(entry.received_at) {
+                found.wrong(index, "the time of receipt is not that of the entry");
+            }
+            if mirror.add(row, &record, from).is_err() {
+                found.wrong(index, "its record makes no row");
+            }
+        }
+        for (row, column) in mirror.finish()? {
+            let index = due.get(row).map_or(self.first, |(index, _)| *index);
+            found.wrong(index, format!("`{column}` is not that of its record"));
+        }
+        Ok(())
+    }
+
+    fn entry(&self, index: Index) -> Option<Entry> {
+        self.entries.get(usize::try_from(index.0.checked_sub(self.first.0)?).ok()?).copied()
+    }
 }
 
 fn path(row: &Row) -> &str {
