@@ -8,11 +8,14 @@
 //! segments, so whoever asks compares the row. Bytes that are not an index are an error, never a panic. It keeps
 //! no name.
 
+use arrow::array::{AsArray as _, RecordBatch};
 use sha2::{Digest as _, Sha256};
 
 use crate::bits::{
     Rice, Varints, pack, packed_bytes, put_rice, put_varint, rice_low, unpack, width,
 };
+use crate::rows;
+use crate::rows::read::Texts;
 
 /// Names in one block.
 const BLOCK_NAMES: usize = 128;
@@ -58,6 +61,50 @@ fn finish(hash: u64) -> u32 {
     let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     u32::try_from((hash ^ hash >> 33) >> 32).unwrap_or(0)
+}
+
+/// Shows `visit` the hash of every name of every row of a batch, and the row; `None` if it is not one of stored rows.
+pub(crate) fn each(batch: &RecordBatch, mut visit: impl FnMut(u32, u32)) -> Option<()> {
+    let actors = Texts::of(batch, "actor_id")?;
+    let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
+    let members = targets.values().as_struct_opt()?;
+    let [kind, id, ..] = rows::TARGET_MEMBERS;
+    let kinds = Texts::new(members.column_by_name(kind)?)?;
+    let ids = Texts::new(members.column_by_name(id)?)?;
+    let ends = targets.value_offsets();
+    for ((row, number), (start, end)) in
+        (0..batch.num_rows()).zip(0..).zip(ends.iter().zip(ends.iter().skip(1)))
+    {
+        if let Some(name) = actors.get(row) {
+            visit(actor(name), number);
+        }
+        for place in usize::try_from(*start).ok()?..usize::try_from(*end).ok()? {
+            visit(target(kinds.get(place)?, ids.get(place)?), number);
+        }
+    }
+    Some(())
+}
+
+/// The names of rows in memory: hash and row, in this order.
+#[derive(Debug)]
+pub(crate) struct Index(Vec<(u32, u32)>);
+
+impl Index {
+    /// Of all rows of a batch; `None` if it is not one of stored rows.
+    pub(crate) fn of(batch: &RecordBatch) -> Option<Self> {
+        let mut found = Vec::with_capacity(batch.num_rows() * 2);
+        each(batch, |hash, row| found.push((hash, row)))?;
+        found.sort_unstable();
+        found.dedup();
+        found.shrink_to_fit();
+        Some(Self(found))
+    }
+
+    /// The rows with a name of this hash, ascending.
+    pub(crate) fn rows(&self, hash: u32) -> impl Iterator<Item = u32> {
+        let from = self.0.partition_point(|(one, _)| *one < hash);
+        self.0.iter().skip(from).take_while(move |(one, _)| *one == hash).map(|(_, row)| *row)
+    }
 }
 
 /// Names that are being gathered.

@@ -7,13 +7,14 @@
 //! `hot_…`; answers about the whole are made by look-ups and scans.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::compute::concat_batches;
 use event::ids::EventId;
 
 use crate::columns::heap_bytes;
+use crate::names::Index;
 use crate::segment::Segment;
 use crate::{Error, rows};
 
@@ -23,6 +24,9 @@ pub struct Chunk {
     batch: RecordBatch,
     indices: Range<u64>,
     bytes: u64,
+    /// Made at the first question for a name: rows come in often and are asked for seldom. Eight bytes a name, a few
+    /// hundredths of what the row takes, which no budget counts.
+    names: OnceLock<Option<Index>>,
 }
 
 impl Chunk {
@@ -30,7 +34,14 @@ impl Chunk {
     pub(crate) fn new(first: u64, batch: RecordBatch) -> Self {
         let bytes = heap_bytes(batch.columns());
         let rows = u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-        Self { batch, indices: first..first.saturating_add(rows), bytes }
+        Self { batch, indices: first..first.saturating_add(rows), bytes, names: OnceLock::new() }
+    }
+
+    /// The rows with a name of this hash, ascending; a hash may be that of another name, so rows must be compared. `None`
+    /// if it cannot be said, and then every row may have it.
+    pub fn named(&self, hash: u32) -> Option<Vec<u32>> {
+        let names = self.names.get_or_init(|| Index::of(&self.batch)).as_ref()?;
+        Some(names.rows(hash).collect())
     }
 
     /// The rows, with the columns of [`rows::schema`].

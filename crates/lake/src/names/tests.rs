@@ -1,8 +1,11 @@
 //! Every name is found with all its rows; bytes that are no index are refused.
 
 use super::*;
+use crate::segment::world::{World, bench_events};
+use arrow::datatypes::Schema;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 fn build(entries: &[(u32, u32)]) -> Vec<u8> {
     let mut builder = Builder::default();
@@ -77,4 +80,25 @@ fn hashes_never_change() {
     assert_eq!(target("invoice", "10021"), 0xdde7_d120);
     assert_ne!(target("a", "bc"), target("ab", "c"));
     assert_ne!(actor("a"), target("a", ""));
+}
+
+#[test]
+fn the_index_of_rows_in_memory_has_every_name_with_its_rows() {
+    let mut world = World::new();
+    for (item, seq) in bench_events(300).iter().zip(1..) {
+        world.send(item.as_bytes(), Some(seq));
+    }
+    let (batch, _) = world.finish();
+    let index = Index::of(&batch).unwrap();
+    let mut due: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    each(&batch, |hash, row| {
+        due.entry(hash).or_default().insert(row);
+    })
+    .unwrap();
+    assert!(due.len() > 100 && due.values().any(|rows| rows.len() > 1));
+    for (hash, rows) in &due {
+        assert!(index.rows(*hash).eq(rows.iter().copied()), "{hash}");
+        assert!(due.contains_key(&(hash ^ 1)) || index.rows(hash ^ 1).next().is_none());
+    }
+    assert!(Index::of(&RecordBatch::new_empty(Arc::new(Schema::empty()))).is_none());
 }

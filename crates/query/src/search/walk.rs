@@ -7,7 +7,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use lake::Chunk;
 use lake::rows::INDEX;
 use lake::segment::{Columns, Level, Segment, Which};
@@ -61,6 +62,15 @@ impl Key {
         indices.get(at).is_some_and(|index| piece.contains(index))
     }
 
+    /// The rows of a chunk that may be such, ascending; `None` if it is no use to know them.
+    fn rows(&self, chunk: &Chunk) -> Option<Vec<u32>> {
+        let Self::Named(groups) = self else { return None };
+        // What cannot be said of a chunk cannot be said of any name.
+        chunk.named(*groups.first()?.first()?)?;
+        let named = |hash| Ok(chunk.named(hash).unwrap_or_default());
+        with_all(groups, named).ok()
+    }
+
     /// The offsets of such rows in a segment, and perhaps of others, ascending.
     fn offsets(&self, segment: &Segment, range: &Range<u64>) -> Result<Vec<u32>, Error> {
         let first = segment.indices().start;
@@ -72,26 +82,34 @@ impl Key {
             }
             Self::Named(groups) => groups,
         };
-        let mut found: Option<Vec<u32>> = None;
-        for group in groups {
-            let mut named = Vec::new();
-            for hash in group {
-                named.extend(segment.named(*hash).map_err(unread)?);
-            }
-            named.sort_unstable();
-            named.dedup();
-            found = Some(match found {
-                None => named,
-                Some(mut before) => {
-                    before.retain(|offset| named.binary_search(offset).is_ok());
-                    before
-                }
-            });
-        }
-        let mut found = found.unwrap_or_default();
+        let mut found = with_all(groups, |hash| segment.named(hash).map_err(unread))?;
         found.retain(|offset| range.contains(&(first + u64::from(*offset))));
         Ok(found)
     }
+}
+
+/// What has a name of each group, ascending, where `named` says what has one.
+fn with_all(
+    groups: &[Vec<u32>],
+    named: impl Fn(u32) -> Result<Vec<u32>, Error>,
+) -> Result<Vec<u32>, Error> {
+    let mut found: Option<Vec<u32>> = None;
+    for group in groups {
+        let mut all = Vec::new();
+        for hash in group {
+            all.extend(named(*hash)?);
+        }
+        all.sort_unstable();
+        all.dedup();
+        found = Some(match found {
+            None => all,
+            Some(mut before) => {
+                before.retain(|one| all.binary_search(one).is_ok());
+                before
+            }
+        });
+    }
+    Ok(found.unwrap_or_default())
 }
 
 /// Rows that lie together.
@@ -162,9 +180,19 @@ impl Finder<'_> {
         match piece {
             Piece::Hot(chunk) => {
                 tokio::task::yield_now().await;
-                let mut indices = self.matching(chunk.batch().clone(), &range)?;
+                let (batch, is_named) = match self.key.rows(chunk) {
+                    Some(rows) if rows.is_empty() => {
+                        return Ok(Found { seen: range, ..Found::default() });
+                    }
+                    Some(rows) => {
+                        let named = take_record_batch(chunk.batch(), &UInt32Array::from(rows));
+                        (named.map_err(|error| failed(&error.to_string()))?, true)
+                    }
+                    None => (chunk.batch().clone(), false),
+                };
+                let mut indices = self.matching(batch.clone(), &range)?;
                 self.put_in_order(&mut indices);
-                Ok(Found { indices, seen: range, whole: None })
+                Ok(Found { indices, seen: range, whole: is_named.then_some(batch) })
             }
             Piece::Stored(segment) => {
                 let is_sorted = segment.about().level == Level::L0;
