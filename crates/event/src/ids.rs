@@ -4,7 +4,8 @@
 //! anything at random and to read a clock: both are arguments.
 
 use std::borrow::Borrow;
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hmac::{Hmac, Mac};
@@ -225,7 +226,7 @@ impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 36];
         write_uuid(self.0, &mut text);
-        text.iter().try_for_each(|byte| f.write_char(char::from(*byte)))
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -300,24 +301,25 @@ fn first_bytes(hash: impl IntoIterator<Item = u8>) -> [u8; 16] {
 /// The 128 bits of 8-4-4-4-12 hexadecimal digits of either case.
 pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    let mut value = 0_u128;
-    for (position, byte) in text.iter().enumerate() {
-        if matches!(position, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-        } else {
-            value = value << 4 | u128::from(hex_digit(*byte)?);
-        }
+    if ![8, 13, 18, 23].into_iter().all(|place| text.get(place) == Some(&b'-')) {
+        return None;
     }
-    Some(value.to_be_bytes())
+    let mut digits = [0; 32];
+    for (to, from) in UUID_GROUPS {
+        digits.get_mut(to.clone())?.copy_from_slice(text.get(from..from + to.len())?);
+    }
+    parse_digits(&digits)
 }
+
+/// The groups of a UUID: which of its digits, and where they stand.
+const UUID_GROUPS: [(Range<usize>, usize); 5] =
+    [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)];
 
 /// Writes `id` as 8-4-4-4-12 lower-case digits.
 pub fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
     let digits = digits(id);
     *text = [b'-'; 36];
-    for (from, to) in [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)] {
+    for (from, to) in UUID_GROUPS {
         let length = from.len();
         if let (Some(slot), Some(digits)) = (text.get_mut(to..to + length), digits.get(from)) {
             slot.copy_from_slice(digits);
@@ -328,13 +330,18 @@ pub fn write_uuid(id: [u8; 16], text: &mut [u8; 36]) {
 /// The 32 lower-case hexadecimal digits of 16 bytes.
 #[must_use]
 pub fn digits(bytes: [u8; 16]) -> [u8; 32] {
-    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
     let mut text = [0; 32];
     let (pairs, _) = text.as_chunks_mut::<2>();
     for (pair, byte) in pairs.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(byte & 15)];
+        *pair = hex_pair(byte);
     }
     text
+}
+
+/// The two lower-case hexadecimal digits of a byte.
+pub(crate) fn hex_pair(byte: u8) -> [u8; 2] {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// Whether a name may hold dots.
@@ -357,14 +364,15 @@ fn is_name(text: &str, dots: Dots) -> bool {
 
 /// The 16 bytes of exactly 32 hexadecimal digits.
 fn parse_hex(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 32 {
-        return None;
+    parse_digits(text.as_bytes().try_into().ok()?)
+}
+
+fn parse_digits(digits: &[u8; 32]) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    for (slot, [high, low]) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *slot = hex_digit(*high)? << 4 | hex_digit(*low)?;
     }
-    let mut value = 0_u128;
-    for byte in text.bytes() {
-        value = value << 4 | u128::from(hex_digit(byte)?);
-    }
-    Some(value.to_be_bytes())
+    Some(bytes)
 }
 
 /// The value of one hexadecimal digit of either case.

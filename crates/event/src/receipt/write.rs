@@ -3,39 +3,40 @@
 //! Promises: members in one fixed order, no whitespace, one line; a person finds `origin` and `index` first. Refuses to
 //! look at what a part's bytes say: they go out as they are.
 
-use std::fmt::Write as _;
-
 use tlog::encoding::base64;
 use tlog::proof_file::ProofFile;
 
-use super::{Content, FORMAT, Receipt, Shown};
+use super::{Content, FORMAT, Receipt, Shown, ShownPart};
+use crate::ids::hex_pair;
 use crate::json;
 
 /// The receipt as JSON.
 pub(super) fn json(receipt: &Receipt<'_>) -> String {
-    let mut out = head(receipt);
-    out.push_str(",\"index\":");
-    out.push_str(&receipt.index.to_string());
-    out.push_str(",\"proof\":[");
+    let mut out = Vec::with_capacity(about(receipt));
+    head(receipt, &mut out);
+    out.extend_from_slice(b",\"index\":");
+    number(receipt.index.0, &mut out);
+    out.extend_from_slice(b",\"proof\":[");
     for (position, hash) in receipt.proof.iter().enumerate() {
         separate(&mut out, position);
         text(&hash.to_string(), &mut out);
     }
-    out.push_str("],\"checkpoint\":");
+    out.extend_from_slice(b"],\"checkpoint\":");
     text(&receipt.checkpoint, &mut out);
     events(&receipt.events, &mut out);
-    out.push_str("}\n");
-    out
+    out.extend_from_slice(b"}\n");
+    String::from_utf8(out).expect("escaped texts are UTF-8")
 }
 
 /// The receipt of one event as a `.tlog-proof`.
 pub(super) fn proof_file(receipt: &Receipt<'_>) -> Option<String> {
     let [_one] = receipt.events.as_slice() else { return None };
-    let mut extra = head(receipt);
+    let mut extra = Vec::with_capacity(about(receipt));
+    head(receipt, &mut extra);
     events(&receipt.events, &mut extra);
-    extra.push('}');
+    extra.push(b'}');
     let file = ProofFile {
-        extra: Some(extra.into_bytes()),
+        extra: Some(extra),
         index: receipt.index,
         hashes: receipt.proof.clone(),
         checkpoint: receipt.checkpoint.clone().into_owned(),
@@ -44,60 +45,82 @@ pub(super) fn proof_file(receipt: &Receipt<'_>) -> Option<String> {
     ProofFile::parse(&text).is_ok().then_some(text)
 }
 
-/// The two members that both forms begin with.
-fn head(receipt: &Receipt<'_>) -> String {
-    let mut out = format!("{{\"format\":\"{FORMAT}\",\"origin\":");
-    text(&receipt.origin, &mut out);
-    out
+/// About how long the receipt is, so that the text of a large one is not moved while it grows.
+fn about(receipt: &Receipt<'_>) -> usize {
+    let part = |part: &ShownPart<'_>| match &part.content {
+        Content::Opened { json, .. } => 96 + json.len() * 5 / 4,
+        Content::Withheld { .. } => 112,
+    };
+    let event = |event: &Shown<'_>| 128 + event.parts.iter().map(part).sum::<usize>();
+    1024 + receipt.checkpoint.len() + receipt.events.iter().map(event).sum::<usize>()
 }
 
-fn events(shown: &[Shown<'_>], out: &mut String) {
-    out.push_str(",\"events\":[");
+/// The two members that both forms begin with.
+fn head(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"format\":\"");
+    out.extend_from_slice(FORMAT.as_bytes());
+    out.extend_from_slice(b"\",\"origin\":");
+    text(&receipt.origin, out);
+}
+
+fn events(shown: &[Shown<'_>], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"events\":[");
     for (position, event) in shown.iter().enumerate() {
         separate(out, position);
-        out.push_str("{\"entry\":\"");
+        out.extend_from_slice(b"{\"entry\":\"");
         for byte in event.entry {
-            write!(out, "{byte:02x}").expect("a String takes every write");
+            out.extend_from_slice(&hex_pair(byte));
         }
-        out.push_str("\",\"parts\":[");
+        out.extend_from_slice(b"\",\"parts\":[");
         for (position, part) in event.parts.iter().enumerate() {
             separate(out, position);
-            write!(out, "{{\"tag\":{},\"ordinal\":{},", part.tag, part.ordinal)
-                .expect("a String takes every write");
+            out.extend_from_slice(b"{\"tag\":");
+            number(part.tag.into(), out);
+            out.extend_from_slice(b",\"ordinal\":");
+            number(part.ordinal.into(), out);
+            out.push(b',');
             content(&part.content, out);
-            out.push('}');
+            out.push(b'}');
         }
-        out.push_str("]}");
+        out.extend_from_slice(b"]}");
     }
-    out.push(']');
+    out.push(b']');
 }
 
-fn content(content: &Content<'_>, out: &mut String) {
+fn content(content: &Content<'_>, out: &mut Vec<u8>) {
     match content {
         Content::Opened { salt, json } => {
-            out.push_str("\"salt\":");
+            out.extend_from_slice(b"\"salt\":");
             text(&base64(salt), out);
-            out.push_str(",\"json\":");
+            out.extend_from_slice(b",\"json\":");
             text(json, out);
         }
         Content::Withheld { digest, by } => {
-            out.push_str("\"digest\":");
+            out.extend_from_slice(b"\"digest\":");
             text(&digest.to_string(), out);
             if let Some(by) = by {
-                write!(out, ",\"by\":{by}").expect("a String takes every write");
+                out.extend_from_slice(b",\"by\":");
+                number(*by, out);
             }
         }
     }
 }
 
-fn separate(out: &mut String, position: usize) {
+fn separate(out: &mut Vec<u8>, position: usize) {
     if position > 0 {
-        out.push(',');
+        out.push(b',');
     }
 }
 
-fn text(text: &str, out: &mut String) {
-    let mut bytes = Vec::with_capacity(text.len() + 2);
-    json::write_string(text, &mut bytes);
-    out.push_str(std::str::from_utf8(&bytes).expect("an escaped text is UTF-8"));
+/// A number. Most are tags and ordinals, of one or two digits.
+fn number(number: u64, out: &mut Vec<u8>) {
+    match u8::try_from(number) {
+        Ok(small @ 0..10) => out.push(b'0' + small),
+        Ok(small @ 10..100) => out.extend_from_slice(&[b'0' + small / 10, b'0' + small % 10]),
+        _ => out.extend_from_slice(number.to_string().as_bytes()),
+    }
+}
+
+fn text(text: &str, out: &mut Vec<u8>) {
+    json::write_string(text, out);
 }
