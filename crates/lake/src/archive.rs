@@ -31,6 +31,7 @@ use crate::cache::Cache;
 use crate::catalog::{Catalog, FileRow, Row, State};
 use crate::columns::heap_bytes;
 use crate::segment::{self, About, Level, Order, Print, Segment};
+use crate::steps::Steps;
 use crate::store::{Draft, LAKE, Store};
 pub use compact::{Candidates, Merge};
 pub use flush::Flush;
@@ -168,14 +169,14 @@ impl Archive {
     /// Writes a file under another name, and what the catalog will say of it. Nothing is durable yet.
     fn draft(
         &self,
-        batch: &RecordBatch,
+        (batch, steps): (&RecordBatch, &Steps<'_>),
         order: &Order<'_>,
         indices: &Range<u64>,
     ) -> Result<(Draft, About, Print), Error> {
         let name = segment::file_name(order.tenant, indices, order.level);
         let mut draft = self.store.draft(&name)?;
         // A writer of Parquet hides what the disk said.
-        let written = segment::write(&mut draft, batch, order);
+        let written = segment::write_in(&mut draft, (batch, steps), order);
         let (about, print) = written.map_err(|error| draft.failure().unwrap_or(error))?;
         assert_eq!(about.indices, *indices, "INVARIANT (I6): a file covers what its name says");
         Ok((draft, about, print))

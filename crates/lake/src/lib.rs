@@ -20,6 +20,7 @@ pub mod rows; // events to columns
 pub mod runs; // columns that go on and on
 pub mod scan; // all rows of a view in order
 pub mod segment; // one file
+pub mod steps; // long work in pieces
 pub mod store; // files, and what makes them durable
 pub mod view; // one tenant at one moment
 

@@ -35,6 +35,7 @@ pub use derived::Derived;
 pub use footer::Footer;
 pub use read::{Columns, Reader, Which};
 pub use shape::EXACT;
+pub(crate) use write::write_in;
 pub use write::{Order, write};
 
 /// Rows of a segment at most.

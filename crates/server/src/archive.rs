@@ -6,6 +6,9 @@
 //! behind    the ledger is told the watermark -> snapshot -> old log files go
 //! ```
 //!
+//! A flush is done in steps, and as long as the hot rows leave room each of them gives way to ingest and readers: rows come
+//! in bursts, and an archive that took its share at once would be felt in every acknowledgement.
+//!
 //! Promises: INVARIANT (I6): nothing leaves the log before it is in a segment that was compared with it. A flush that
 //! fails is tried again a second later; until then nothing is trimmed and the hot budget holds intake back. Segments are
 //! merged beside it ([`merge`]), so that a flush never waits for a merge. Refuses to run anywhere but on its own thread: it
@@ -13,6 +16,7 @@
 
 mod backoff; // what failed is left alone for a while
 mod merge; // segments to fewer, sorted ones
+mod pace; // whether a step gives way
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -29,6 +33,7 @@ use tlog::Index;
 use tokio::sync::{Notify, oneshot};
 
 use self::backoff::Backoff;
+use self::pace::Pace;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::Intake;
@@ -220,7 +225,7 @@ impl Stage {
                 Ok(Order::Look) | Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Ok(Order::Flush(tenant, asker)) => {
                     // Who asked may have gone away; what was archived stays.
-                    let _received = asker.send(self.flush_all(&tenant, 1));
+                    let _received = asker.send(self.flush_all(&tenant, (1, Pace::Pressed)));
                     // One who asks all the time must not keep other tenants' rows and the log waiting.
                     let since_ns = self.parts.clock.monotonic_ns().saturating_sub(looked_ns);
                     if since_ns < look_every_ns {
@@ -229,7 +234,8 @@ impl Stage {
                 }
                 Ok(Order::Stop) => {
                     for tenant in self.parts.reader.tenants() {
-                        if let Err(error) = self.flush_all(&tenant, STOP_ROWS_MIN) {
+                        if let Err(error) = self.flush_all(&tenant, (STOP_ROWS_MIN, Pace::Pressed))
+                        {
                             tracing::warn!(%error, tenant = %tenant, "rows stay in the log over the stop");
                         }
                     }
@@ -248,7 +254,9 @@ impl Stage {
     fn look(&mut self) {
         let now_ns = self.parts.clock.monotonic_ns();
         if !self.packs.rests(&(), now_ns) {
-            match self.parts.reader.keep_packs() {
+            let mut kept = Ok(());
+            self.step(Pace::Patient, &mut || kept = self.parts.reader.keep_packs());
+            match kept {
                 Ok(()) => self.packs.succeeded(&()),
                 Err(error) => {
                     tracing::warn!(%error, "packs could not be written yet");
@@ -258,7 +266,7 @@ impl Stage {
         }
         for tenant in self.parts.reader.tenants() {
             while !self.flushes.rests(&tenant, now_ns) && self.is_due(&tenant) {
-                if let Err(error) = self.flush(&tenant) {
+                if let Err(error) = self.flush(&tenant, Pace::Patient) {
                     tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
                     self.flushes.failed(tenant.clone(), now_ns);
                 }
@@ -290,7 +298,11 @@ impl Stage {
     }
 
     /// Archives everything that a tenant has, as long as it is at least `rows_min` rows.
-    fn flush_all(&mut self, tenant: &TenantId, rows_min: u64) -> Result<Flushed, FlushError> {
+    fn flush_all(
+        &mut self,
+        tenant: &TenantId,
+        (rows_min, pace): (u64, Pace),
+    ) -> Result<Flushed, FlushError> {
         let mut flushed = Flushed::default();
         let end = self.parts.hot.view(tenant).to();
         loop {
@@ -299,14 +311,14 @@ impl Stage {
             if view.watermark() >= end || view.hot_rows() < rows_min {
                 return Ok(flushed);
             }
-            let rows = self.flush(tenant)?;
+            let rows = self.flush(tenant, pace)?;
             flushed.segments += u64::from(rows > 0);
             flushed.rows += rows;
         }
     }
 
     /// Archives the rows next to the watermark as one segment, or a lost range there; returns how many rows.
-    fn flush(&mut self, tenant: &TenantId) -> Result<u64, FlushError> {
+    fn flush(&self, tenant: &TenantId, pace: Pace) -> Result<u64, FlushError> {
         let Parts { hot, archive, .. } = &self.parts;
         let view = hot.view(tenant);
         let now = self.parts.clock.wall();
@@ -319,11 +331,15 @@ impl Stage {
         }
         let Limits { rows_max, bytes_max, .. } = self.limits;
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
-        let Some(prefix) = view.prefix(rows_max, bytes_max)? else { return Ok(0) };
+        let mut prefix = Ok(None);
+        self.step(pace, &mut || prefix = view.prefix(rows_max, bytes_max));
+        let Some(prefix) = prefix? else { return Ok(0) };
         // INVARIANT (I10): a view that is held keeps chunks that were merged into others meanwhile.
         drop(view);
         let indices = prefix.indices.clone();
-        self.cover(tenant, indices.end)?;
+        let mut covered = Ok(());
+        self.step(pace, &mut || covered = self.cover(tenant, indices.end));
+        covered?;
         let truth = Truth { reader: &self.parts.reader, tenant };
         let secrets = |block| secret(&self.parts.reader, tenant, block);
         let flush = lake::archive::Flush {
@@ -331,12 +347,19 @@ impl Stage {
             now,
             secrets: &secrets,
             truth: &|index, out| truth.payload(index, out),
+            steps: &|work| self.step(pace, work),
         };
         let segment = archive.flush(tenant, &flush)?;
         hot.archive(tenant, segment)?;
         self.freed.notify_waiters();
         self.behind()?;
         Ok(indices.end - indices.start)
+    }
+
+    /// Does a step at its pace, which hot rows that run out of room may press.
+    fn step(&self, pace: Pace, work: &mut (dyn FnMut() + Send)) {
+        let hot = &self.parts.hot;
+        pace.at(hot.used(), hot.bytes_max()).step(work);
     }
 
     /// Packs cover everything below `end` before it can leave the log.

@@ -25,6 +25,7 @@ use crate::rebuild::Rebuild;
 use crate::rollup::Rollup;
 use crate::rows;
 use crate::segment::{self, Columns, Level, Order, Segment, Which};
+use crate::steps::at_once;
 use crate::view::View;
 
 /// Rows that are read back at a time.
@@ -145,7 +146,7 @@ impl Archive {
             exact: &exact,
             secrets: &secrets,
         };
-        let (mut draft, about, print) = self.draft(&batch, &order, &indices)?;
+        let (mut draft, about, print) = self.draft((&batch, &at_once), &order, &indices)?;
         let mut row = live_row((&about, &print), rollup.clone(), memory_bytes(&batch));
         row.created_at = now;
         drop(batch);

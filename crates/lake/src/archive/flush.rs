@@ -19,9 +19,11 @@ use crate::Error;
 use crate::rollup::Rollup;
 use crate::rows;
 use crate::segment::{self, Level, Order, Segment};
+use crate::steps::{Steps, step};
 
 /// Gives the payload that the ledger holds at an index, appended to the buffer.
-pub type Truth<'a> = dyn Fn(u64, &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> + 'a;
+pub type Truth<'a> =
+    dyn Fn(u64, &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> + Sync + 'a;
 
 /// What is to become a segment.
 pub struct Flush<'a> {
@@ -30,7 +32,9 @@ pub struct Flush<'a> {
     /// The payload that the ledger holds at an index.
     pub truth: &'a Truth<'a>,
     /// The secret of a salt block.
-    pub secrets: &'a dyn Fn(u64) -> Option<[u8; 32]>,
+    pub secrets: &'a (dyn Fn(u64) -> Option<[u8; 32]> + Sync),
+    /// Where its steps are done.
+    pub steps: &'a Steps<'a>,
     /// When.
     pub now: Timestamp,
 }
@@ -56,7 +60,8 @@ impl Archive {
         if indices.start != expected {
             return Err(Error::OutOfOrder { expected, first: indices.start });
         }
-        let rollup = Rollup::encode(Rollup::of(flush.batch)?.as_ref());
+        let rollup = step(flush.steps, || Rollup::of(flush.batch))?;
+        let rollup = Rollup::encode(rollup.as_ref());
         let exact = BTreeMap::new();
         let (secrets, level) = (flush.secrets, Level::L0);
         let order = Order { tenant, level, class: CLASS, rollup: &rollup, exact: &exact, secrets };
@@ -68,7 +73,7 @@ impl Archive {
         let mut exact = BTreeMap::new();
         for index in differing {
             let mut payload = Vec::new();
-            ask(flush, index, &mut payload)?;
+            ask(flush.truth, index, &mut payload)?;
             exact.insert(index, payload);
         }
         match self.attempt(flush, &Order { exact: &exact, ..order }, &indices)? {
@@ -88,7 +93,7 @@ impl Archive {
         order: &Order<'_>,
         indices: &Range<u64>,
     ) -> Result<Attempt, Error> {
-        let (mut draft, about, print) = self.draft(flush.batch, order, indices)?;
+        let (mut draft, about, print) = self.draft((flush.batch, flush.steps), order, indices)?;
         let mut row = live_row((&about, &print), order.rollup.to_vec(), memory_bytes(flush.batch));
         row.created_at = flush.now;
         // The planted fault: the catalog names a file that no sync has made durable.
@@ -99,8 +104,9 @@ impl Archive {
         draft.sync()?;
         draft.publish()?;
         let compared = self.reopen(&row).and_then(|segment| {
-            let mut truth = |index, out: &mut Vec<u8>| ask(flush, index, out);
-            let differing = segment::compare(&segment, &mut truth)?;
+            let ledger = flush.truth;
+            let mut truth = |index, out: &mut Vec<u8>| ask(ledger, index, out);
+            let differing = segment::compare(&segment, &mut truth, flush.steps)?;
             // The planted fault: what was written is taken for what was meant.
             if !cfg!(planted = "no_compare") && !differing.is_empty() {
                 return Ok(Attempt::Differs(differing));
@@ -122,8 +128,8 @@ enum Attempt {
     Differs(Vec<u64>),
 }
 
-fn ask(flush: &Flush<'_>, index: u64, out: &mut Vec<u8>) -> Result<(), Error> {
-    (flush.truth)(index, out).map_err(|why| Error::Disk {
+fn ask(truth: &Truth<'_>, index: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+    truth(index, out).map_err(|why| Error::Disk {
         doing: "read back a record of",
         path: "ledger".to_owned(),
         source: std::io::Error::other(why),

@@ -27,6 +27,18 @@ fn what_was_flushed_is_there_after_a_new_start() {
 }
 
 #[test]
+fn a_flush_is_done_in_steps() {
+    let mut world = World::new();
+    world.append(5_000);
+    world.flush(5_000);
+    // Counts, hashes, names, forms, columns, one group of rows, the end of the last group.
+    let written = 7;
+    // Two batches of rows, and the look that there is no third.
+    let compared = 3;
+    assert_eq!(world.steps.into_inner(), written + compared);
+}
+
+#[test]
 fn a_clean_close_leaves_segments_and_one_catalog() {
     let mut world = World::new();
     world.append(100);

@@ -5,6 +5,7 @@ use event::ids::Timestamp;
 use super::*;
 use crate::archive::{Archive, Flush};
 use crate::rows::testing::rows;
+use crate::steps::at_once;
 
 const NOW: Timestamp = Timestamp(77);
 
@@ -174,7 +175,8 @@ fn store() -> (tempfile::TempDir, Vec<Row>) {
                 rebuild.payload(row, out).map_err(Into::into)
             };
             let secrets = |_| Some([3; 32]);
-            let flush = Flush { batch: &batch, truth: &truth, secrets: &secrets, now: NOW };
+            let (steps, now) = (&at_once, NOW);
+            let flush = Flush { batch: &batch, truth: &truth, secrets: &secrets, steps, now };
             archive.flush(&whose, &flush).unwrap();
         }
     }

@@ -11,6 +11,7 @@ use crate::archive::Flush;
 use crate::rebuild::Rebuild;
 use crate::rows::testing::rows;
 use crate::rows::{OCCURRED_AT, RECEIVED_AT, schema};
+use crate::steps::at_once;
 use crate::store::Store;
 use crate::{Archive, Cache, Hot};
 
@@ -55,8 +56,13 @@ impl World {
             Ok(())
         };
         let secrets = |_: u64| Some([7; 32]);
-        let flush =
-            Flush { batch: &prefix.batch, truth: &truth, secrets: &secrets, now: Timestamp(5) };
+        let flush = Flush {
+            batch: &prefix.batch,
+            truth: &truth,
+            secrets: &secrets,
+            steps: &at_once,
+            now: Timestamp(5),
+        };
         let segment = self.archive.flush(&tenant(), &flush).unwrap();
         self.hot.archive(&tenant(), segment).unwrap();
     }

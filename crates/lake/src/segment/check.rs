@@ -1,5 +1,6 @@
 //! A file held against its hashes, against the ledger and against itself.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -10,6 +11,7 @@ use crate::Error;
 use crate::rebuild::Rebuild;
 use crate::rows;
 use crate::rows::read::U64s;
+use crate::steps::{Steps, step};
 use crate::store::{Store, Stored, disk};
 
 /// Bytes of a file that are hashed at a time.
@@ -40,7 +42,7 @@ pub enum Difference {
 }
 
 /// Appends the payload of the record at an index, from the ledger.
-pub type Truth<'t> = dyn FnMut(u64, &mut Vec<u8>) -> Result<(), Error> + 't;
+pub type Truth<'t> = dyn FnMut(u64, &mut Vec<u8>) -> Result<(), Error> + Send + 't;
 
 /// Reads every row back and holds the record that it rebuilds, or keeps, against the ledger's: `truth`
 /// appends the payload of an index. Gives the indices of rows that do not rebuild theirs and keep no
@@ -48,31 +50,60 @@ pub type Truth<'t> = dyn FnMut(u64, &mut Vec<u8>) -> Result<(), Error> + 't;
 ///
 /// # Errors
 /// When the file or the truth cannot be read, or kept bytes are not the ledger's.
-pub fn compare(segment: &Segment, truth: &mut Truth<'_>) -> Result<Vec<u64>, Error> {
-    let exact = segment.exact()?;
-    let (mut due, mut made, mut unfaithful) = (Vec::new(), Vec::new(), Vec::new());
-    for batch in segment.reader(&Columns::all(), Which::All, COMPARED)? {
-        let batch = batch?;
+pub fn compare(
+    segment: &Segment,
+    truth: &mut Truth<'_>,
+    steps: &Steps<'_>,
+) -> Result<Vec<u64>, Error> {
+    let mut comparison = Comparison {
+        segment,
+        exact: segment.exact()?,
+        due: Vec::new(),
+        made: Vec::new(),
+        unfaithful: Vec::new(),
+    };
+    let mut batches = segment.reader(&Columns::all(), Which::All, COMPARED)?;
+    let mut next = || -> Result<bool, Error> {
+        let Some(batch) = batches.next() else { return Ok(false) };
+        comparison.batch(&batch?, truth)?;
+        Ok(true)
+    };
+    while step(steps, &mut next)? {}
+    Ok(comparison.unfaithful)
+}
+
+/// A comparison that is going on.
+struct Comparison<'s> {
+    segment: &'s Segment,
+    exact: BTreeMap<u64, Vec<u8>>,
+    due: Vec<u8>,
+    made: Vec<u8>,
+    unfaithful: Vec<u64>,
+}
+
+impl Comparison<'_> {
+    fn batch(&mut self, batch: &RecordBatch, truth: &mut Truth<'_>) -> Result<(), Error> {
+        let Self { segment, exact, due, made, unfaithful } = self;
         let missing = || segment.damaged("a column is missing".to_owned());
-        let rebuild = Rebuild::new(&segment.about.tenant, &batch).ok_or_else(missing)?;
-        let indices = U64s::of(&batch, rows::INDEX).ok_or_else(missing)?;
+        let rebuild = Rebuild::new(&segment.about.tenant, batch).ok_or_else(missing)?;
+        let indices = U64s::of(batch, rows::INDEX).ok_or_else(missing)?;
         for row in 0..batch.num_rows() {
             let index = indices.get(row).ok_or_else(missing)?;
             due.clear();
-            truth(index, &mut due)?;
+            truth(index, due)?;
             if let Some(kept) = exact.get(&index) {
-                if *kept != due {
+                if kept != due {
                     return Err(segment.damaged(format!("it keeps another record {index}")));
                 }
                 continue;
             }
             made.clear();
-            if rebuild.payload(row, &mut made).is_err() || made != due {
+            if rebuild.payload(row, made).is_err() || made != due {
                 unfaithful.push(index);
             }
         }
+        Ok(())
     }
-    Ok(unfaithful)
 }
 
 impl Segment {

@@ -2,6 +2,7 @@
 
 use super::world::{FIRST, World, bench_events};
 use super::*;
+use crate::steps::at_once;
 use crate::{names, rows};
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::UInt64Type;
@@ -77,7 +78,7 @@ fn a_file_of_either_level_gives_back_rows_and_records() {
         let disk = store(&batch, &order(&tenant, level, &NONE));
         let segment = disk.open();
         assert_eq!(segment.batch(&Columns::all()).unwrap(), batch);
-        assert_eq!(compare(&segment, &mut truth(&records)).unwrap(), Vec::<u64>::new());
+        assert_eq!(compare(&segment, &mut truth(&records), &at_once).unwrap(), Vec::<u64>::new());
         assert_eq!(segment.verify().unwrap(), None);
         let described = describe(&disk.store, &disk.name).unwrap();
         assert_eq!((described.about, described.print), disk.known);
@@ -110,7 +111,7 @@ fn rows_that_do_not_rebuild_keep_their_records() {
     }
     for level in [Level::L0, Level::L1] {
         let disk = store(&batch, &order(&tenant, level, &NONE));
-        let unfaithful = compare(&disk.open(), &mut truth(&records)).unwrap();
+        let unfaithful = compare(&disk.open(), &mut truth(&records), &at_once).unwrap();
         let mut sorted = unfaithful.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, [FIRST + 3, FIRST + 70]);
@@ -118,12 +119,15 @@ fn rows_that_do_not_rebuild_keep_their_records() {
             [3, 70].map(|place| (FIRST + place as u64, records[place].clone())).into();
         let segment = store(&batch, &order(&tenant, level, &exact));
         let segment = (segment.open(), segment);
-        assert_eq!(compare(&segment.0, &mut truth(&records)).unwrap(), Vec::<u64>::new());
+        assert_eq!(compare(&segment.0, &mut truth(&records), &at_once).unwrap(), Vec::<u64>::new());
         assert_eq!(segment.0.about().exact, 2);
         assert_eq!(segment.0.exact().unwrap(), exact);
         assert_eq!(segment.0.verify().unwrap(), None);
         records[70][20] ^= 1;
-        assert!(compare(&segment.0, &mut truth(&records)).is_err(), "it keeps another record");
+        assert!(
+            compare(&segment.0, &mut truth(&records), &at_once).is_err(),
+            "it keeps another record"
+        );
         records[70][20] ^= 1;
     }
 }

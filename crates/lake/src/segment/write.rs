@@ -20,6 +20,7 @@ use crate::names;
 use crate::rows;
 use crate::rows::read::{Texts, Times, U64s};
 use crate::runs::Runs;
+use crate::steps::{Steps, at_once, step};
 
 /// What a segment is to be.
 #[derive(Clone, Copy)]
@@ -35,7 +36,7 @@ pub struct Order<'a> {
     /// The records' bytes of rows that do not rebuild them, by index.
     pub exact: &'a BTreeMap<u64, Vec<u8>>,
     /// The secret of a salt block; `None` if it is gone, and then it is not in the file either.
-    pub secrets: &'a dyn Fn(u64) -> Option<[u8; 32]>,
+    pub secrets: &'a (dyn Fn(u64) -> Option<[u8; 32]> + Sync),
 }
 
 impl std::fmt::Debug for Order<'_> {
@@ -54,8 +55,17 @@ pub fn write(
     batch: &RecordBatch,
     order: &Order<'_>,
 ) -> Result<(About, Print), Error> {
+    write_in(out, (batch, &at_once), order)
+}
+
+/// As [`write`], in steps.
+pub(crate) fn write_in(
+    out: &mut (dyn Write + Send),
+    (batch, steps): (&RecordBatch, &Steps<'_>),
+    order: &Order<'_>,
+) -> Result<(About, Print), Error> {
     let batch = whole(batch, order)?;
-    let meta = meta(&batch, order)?;
+    let meta = step(steps, || meta(&batch, order))?;
     let name = file_name(order.tenant, &meta.about.indices, order.level);
     let damaged = |what: String| Error::Segment { path: name.clone(), what };
     let missing = || damaged("columns are missing".to_owned());
@@ -63,8 +73,9 @@ pub fn write(
         Level::L0 => None,
         Level::L1 => Some(by_actor(&batch).ok_or_else(missing)?),
     };
-    let index = name_index(&batch, sorted.as_deref()).ok_or_else(missing)?;
-    let print = encode(out, &batch, (meta.clone(), sorted.as_deref(), &index));
+    let sorted = sorted.as_deref();
+    let index = step(steps, || name_index(&batch, sorted)).ok_or_else(missing)?;
+    let print = encode(out, (&batch, steps), (meta.clone(), sorted, &index));
     let print = print.map_err(|error| damaged(error.to_string()))?;
     Ok((meta.about, print))
 }
@@ -172,25 +183,31 @@ pub(super) fn add_names(
 
 pub(super) fn encode(
     out: &mut (dyn Write + Send),
-    batch: &RecordBatch,
+    (batch, steps): (&RecordBatch, &Steps<'_>),
     (mut meta, sorted, index): (Meta, Option<&[u32]>, &[u8]),
 ) -> Result<Print, ParquetError> {
     let sink = Sink::new(out);
-    let forms = Forms::of(batch);
+    let forms = step(steps, || Forms::of(batch));
     let options = ArrowWriterOptions::new()
         .with_properties(shape::properties(meta.about.level, forms))
         .with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(sink, forms.schema(), options)?;
-    let columns = forms.pack(batch)?;
+    let columns = step(steps, || forms.pack(batch))?;
     match sorted {
-        None => writer.write(&columns)?,
+        // A group of rows at a time, as the writer would cut them itself: the bytes are the same.
+        None => {
+            for from in (0..columns.num_rows()).step_by(GROUP_ROWS) {
+                let group = columns.slice(from, GROUP_ROWS.min(columns.num_rows() - from));
+                step(steps, || writer.write(&group))?;
+            }
+        }
         Some(sorted) => {
             for group in sorted.chunks(GROUP_ROWS) {
                 writer.write(&take_record_batch(&columns, &UInt32Array::from(group.to_vec()))?)?;
             }
         }
     }
-    writer.flush()?;
+    step(steps, || writer.flush())?;
     let start = u64::try_from(writer.bytes_written()).unwrap_or(u64::MAX);
     meta.names = start..start.saturating_add(u64::try_from(index.len()).unwrap_or(u64::MAX));
     writer.write_all(index)?;

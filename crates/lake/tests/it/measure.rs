@@ -158,7 +158,7 @@ fn look(segment: &Segment, (batch, records): (&RecordBatch, &[Vec<u8>]), bytes: 
         out.extend_from_slice(&records[usize::try_from(index).unwrap()]);
         Ok(())
     };
-    assert_eq!(compare(segment, &mut truth).unwrap(), Vec::<u64>::new());
+    assert_eq!(compare(segment, &mut truth, &lake::steps::at_once).unwrap(), Vec::<u64>::new());
     say("  read, rebuild, compare", count, started);
     let started = Instant::now();
     assert_eq!(segment.batch(&Columns::all()).unwrap(), *batch);

@@ -1,6 +1,7 @@
 //! An archive with hot rows before it, and the payloads that it must give back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::UInt64Type;
@@ -25,13 +26,16 @@ pub(super) struct World {
     /// What the ledger holds.
     pub(super) truth: BTreeMap<u64, Vec<u8>>,
     pub(super) size: u64,
+    /// Steps that flushes were done in.
+    pub(super) steps: AtomicUsize,
 }
 
 impl World {
     pub(super) fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let archive = open(&Store::new(folder.path())).unwrap().0;
-        World { folder, archive, hot: Hot::new(1 << 30), truth: BTreeMap::new(), size: 0 }
+        let (hot, truth, steps) = (Hot::new(1 << 30), BTreeMap::new(), AtomicUsize::new(0));
+        World { folder, archive, hot, truth, size: 0, steps }
     }
 
     /// Appends to ledger and tail.
@@ -75,7 +79,12 @@ impl World {
             None => Err("it is not there".into()),
         };
         let secrets = |block: u64| (block == 1).then_some([7; 32]);
-        let flush = Flush { batch, truth: &truth, secrets: &secrets, now: Timestamp(5) };
+        let steps = |work: &mut (dyn FnMut() + Send)| {
+            self.steps.fetch_add(1, Ordering::Relaxed);
+            work();
+        };
+        let now = Timestamp(5);
+        let flush = Flush { batch, truth: &truth, secrets: &secrets, steps: &steps, now };
         self.archive.flush(&tenant(), &flush)
     }
 

@@ -6,6 +6,7 @@ use super::super::tests::{NONE, on_disk, order, sample};
 use super::super::write::{by_actor, encode, meta, name_index, whole};
 use super::super::{About, Columns, Order, Print, Which, write};
 use super::*;
+use crate::steps::at_once;
 
 const ROWS: usize = 3_000;
 
@@ -21,7 +22,7 @@ fn said(level: Level, forge: impl FnOnce(&mut super::super::footer::Meta, &mut V
     forge(&mut meta, &mut index);
     let mut bytes = Vec::new();
     let about = meta.about.clone();
-    let print = encode(&mut bytes, &whole, (meta, sorted.as_deref(), &index)).unwrap();
+    let print = encode(&mut bytes, (&whole, &at_once), (meta, sorted.as_deref(), &index)).unwrap();
     checked(&bytes, (about, print), &counts)
 }
 

@@ -182,7 +182,8 @@ fn flush(archive: &Archive, hot: &Hot, batch: &RecordBatch) {
         rebuild.payload(usize::try_from(index - first).unwrap(), out).map_err(Into::into)
     };
     let secrets = |_| Some([7; 32]);
-    let flush = Flush { batch, truth: &truth, secrets: &secrets, now: Timestamp(RECEIVED) };
+    let (steps, now) = (&lake::steps::at_once, Timestamp(RECEIVED));
+    let flush = Flush { batch, truth: &truth, secrets: &secrets, steps, now };
     let segment = archive.flush(&tenant, &flush).unwrap();
     hot.archive(&tenant, segment).unwrap();
 }
