@@ -8,6 +8,7 @@
 //! verdict, and what leaves no record is counted. Refuses to judge an event itself: `pipeline` does.
 
 mod append; // into the ledger, what is archived looked up before
+mod lasting; // work that outlives its handler
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -30,6 +31,7 @@ use tlog::Index;
 
 pub(super) use append::{room, settled};
 
+use self::lasting::Lasting;
 use super::problem::Problem;
 use super::{Caller, Gate, body, opened, proofs};
 use crate::app::App;
@@ -112,7 +114,7 @@ pub(super) async fn post(
     let uncounted = app.accounts.begin().await;
     let work = take(Arc::clone(&app), sender, terms, charged);
     // INVARIANT (I7): what was begun is counted, also when the client goes away and this handler with it.
-    let work = tokio::spawn(async move {
+    let work = Lasting::new(async move {
         let taken = work.await;
         drop(uncounted);
         taken
@@ -280,7 +282,7 @@ fn answer(
         _ if not_clean == 0 => 200,
         _ => 207,
     };
-    let mut out = Vec::with_capacity(64 + results.len() * 96);
+    let mut out = Vec::with_capacity(64 + results.len() * 96 + receipt.map_or(0, str::len));
     out.extend_from_slice(b"{\"tenant\":\"");
     out.extend_from_slice(tenant.id.as_str().as_bytes());
     out.extend_from_slice(b"\",\"results\":[");
