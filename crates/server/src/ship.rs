@@ -2,10 +2,11 @@
 //!
 //! Promises: rows of one tenant arrive in the order in which the ledger gave them their indices; at start the whole tail
 //! is loaded from the ledger through the same conversion, so that recovery is the normal path. Refuses to hold back the
-//! ledger for long: its queue is bounded, and what it does is a copy of columns.
+//! ledger for long: its queue is bounded, and what it does is a copy of columns. Under load it gathers rows for a moment,
+//! since a change of the view costs the same for one row as for hundreds; a query that waits for rows ends the moment.
 
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use event::canonical::System;
@@ -23,6 +24,8 @@ use tokio::sync::Notify;
 const QUEUE: usize = 4096;
 /// Shipments that are joined into one change of a tenant's view.
 const JOINED: usize = 256;
+/// Time between two changes of views, unless somebody waits for rows.
+const GATHER: Duration = Duration::from_millis(2);
 /// Records whose rows are made side by side at a start.
 const LOADED_AT_ONCE: u64 = 16 * 1024;
 /// Threads that make them.
@@ -61,9 +64,15 @@ pub(crate) struct Shipped {
     /// The rows.
     pub(crate) hot: Arc<Hot>,
     arrived: Arc<Notify>,
+    thread: Thread,
 }
 
 impl Shipped {
+    /// Ends the moment for which rows are gathered: somebody waits for them.
+    fn hurry(&self) {
+        self.thread.unpark();
+    }
+
     /// A tenant's rows once they cover `size` records, or after a moment what there is: the coverage says it.
     pub(crate) async fn view(&self, tenant: &TenantId, size: u64) -> Arc<lake::View> {
         let covered = async {
@@ -73,6 +82,7 @@ impl Shipped {
                 if view.to() >= size {
                     return view;
                 }
+                self.hurry();
                 arrived.await;
             }
         };
@@ -88,6 +98,7 @@ impl Shipped {
             if view.to() > index {
                 return view;
             }
+            self.hurry();
             arrived.await;
         }
     }
@@ -97,9 +108,12 @@ impl Shipped {
 pub(crate) fn start(hot: Arc<Hot>) -> std::io::Result<(Shipper, Shipped, JoinHandle<()>)> {
     let (queue, shipments) = mpsc::sync_channel(QUEUE);
     let arrived = Arc::new(Notify::new());
-    let shipped = Shipped { hot: Arc::clone(&hot), arrived: Arc::clone(&arrived) };
-    let work = move || run(&shipments, &hot, &arrived);
+    let work = {
+        let (hot, arrived) = (Arc::clone(&hot), Arc::clone(&arrived));
+        move || run(&shipments, &hot, &arrived)
+    };
     let thread = std::thread::Builder::new().name("ship".to_owned()).spawn(work)?;
+    let shipped = Shipped { hot, arrived, thread: thread.thread().clone() };
     Ok((Shipper { queue }, shipped, thread))
 }
 
@@ -128,6 +142,8 @@ fn run(shipments: &mpsc::Receiver<Shipment>, hot: &Hot, arrived: &Notify) {
             }
             arrived.notify_waiters();
         }
+        // What comes meanwhile is joined. After a pause there is nothing to gather, and a first row is shown at once.
+        std::thread::park_timeout(GATHER);
     }
 }
 
