@@ -9,7 +9,8 @@
 //!
 //! It refuses to sync, rename or remove: that order is the archive's.
 
-mod check; // files against hashes, ledger and themselves
+mod check; // files against hashes and themselves
+mod compare; // files against the ledger
 mod derived; // ranges, indexes and counts against the rows
 mod footer; // metadata <-> bytes
 mod forms; // smaller forms of columns
@@ -30,7 +31,8 @@ use crate::Error;
 use crate::cache::{Cache, What};
 use crate::names::is_actor;
 use crate::store::{LAKE, Store};
-pub use check::{Described, Difference, Truth, compare, describe};
+pub use check::{Described, Difference, describe};
+pub use compare::{Truth, compare};
 pub use derived::Derived;
 pub use footer::Footer;
 pub use read::{Columns, Reader, Which};

@@ -51,7 +51,7 @@ impl Default for Merge {
 
 impl Merge {
     /// Whether so much is worth a file of its own for good.
-    fn is_large(&self, rows: u64, bytes: u64) -> bool {
+    pub(super) fn is_large(&self, rows: u64, bytes: u64) -> bool {
         rows >= self.rows_max / 2 || bytes >= self.bytes_max / 2
     }
 

@@ -14,7 +14,7 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use event::ids::{TenantId, Timestamp};
 
-use super::{Archive, CLASS, live_row, memory_bytes};
+use super::{Archive, CLASS, Merge, live_row, memory_bytes};
 use crate::Error;
 use crate::rollup::Rollup;
 use crate::rows;
@@ -63,7 +63,11 @@ impl Archive {
         let rollup = step(flush.steps, || Rollup::of(flush.batch))?;
         let rollup = Rollup::encode(rollup.as_ref());
         let exact = BTreeMap::new();
-        let (secrets, level) = (flush.secrets, Level::L0);
+        // What is large enough is sorted at once, and never read and written again for it: ADR 0011.
+        let is_large =
+            Merge::default().is_large(indices.end - indices.start, memory_bytes(flush.batch));
+        let level = if is_large { Level::L1 } else { Level::L0 };
+        let secrets = flush.secrets;
         let order = Order { tenant, level, class: CLASS, rollup: &rollup, exact: &exact, secrets };
         // Almost always every row rebuilds its record: whether it does is seen in the file itself.
         let differing = match self.attempt(flush, &order, &indices)? {

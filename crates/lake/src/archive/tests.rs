@@ -39,6 +39,30 @@ fn a_flush_is_done_in_steps() {
 }
 
 #[test]
+fn what_is_large_is_sorted_when_it_is_flushed_and_never_written_again() {
+    let (small, large) = (5_000, 65_536);
+    let mut world = World::new();
+    world.append(small + large);
+    // The ledger holds what no row of this version is made of.
+    let odd = 12_001_u64;
+    world.truth.get_mut(&odd).unwrap().push(b'!');
+    world.flush(small);
+    world.flush(small + large);
+    let levels = || -> Vec<Level> {
+        world.view().segments().iter().map(|segment| segment.about().level).collect()
+    };
+    assert_eq!(levels(), [Level::L0, Level::L1]);
+    let view = world.view();
+    assert_eq!(view.segments()[1].exact().unwrap().into_keys().collect::<Vec<_>>(), [odd]);
+    let found = world.archive.candidates(&view, &Merge::default(), &|_| false).unwrap();
+    assert!(found.segments.is_empty(), "{:?}", found.segments);
+    drop((view, found));
+    world.check();
+    world.restart();
+    world.check();
+}
+
+#[test]
 fn a_clean_close_leaves_segments_and_one_catalog() {
     let mut world = World::new();
     world.append(100);

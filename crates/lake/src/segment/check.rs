@@ -1,23 +1,18 @@
-//! A file held against its hashes, against the ledger and against itself.
+//! A file held against its hashes and against itself.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use sha2::{Digest as _, Sha256};
 
-use super::{About, Columns, Footer, Print, Segment, Which, footer, hash};
+use super::{About, Columns, Footer, Print, Segment, footer, hash};
 use crate::Error;
-use crate::rebuild::Rebuild;
 use crate::rows;
 use crate::rows::read::U64s;
-use crate::steps::{Steps, step};
 use crate::store::{Store, Stored, disk};
 
 /// Bytes of a file that are hashed at a time.
 const HASHED: usize = 1 << 20;
-/// Rows that are compared at a time.
-const COMPARED: usize = 4_096;
 
 /// What a file says about itself, when nobody vouches for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,71 +34,6 @@ pub enum Difference {
     File,
     /// The values of its rows.
     Rows,
-}
-
-/// Appends the payload of the record at an index, from the ledger.
-pub type Truth<'t> = dyn FnMut(u64, &mut Vec<u8>) -> Result<(), Error> + Send + 't;
-
-/// Reads every row back and holds the record that it rebuilds, or keeps, against the ledger's: `truth`
-/// appends the payload of an index. Gives the indices of rows that do not rebuild theirs and keep no
-/// bytes: the segment must be written again with those.
-///
-/// # Errors
-/// When the file or the truth cannot be read, or kept bytes are not the ledger's.
-pub fn compare(
-    segment: &Segment,
-    truth: &mut Truth<'_>,
-    steps: &Steps<'_>,
-) -> Result<Vec<u64>, Error> {
-    let mut comparison = Comparison {
-        segment,
-        exact: segment.exact()?,
-        due: Vec::new(),
-        made: Vec::new(),
-        unfaithful: Vec::new(),
-    };
-    let mut batches = segment.reader(&Columns::all(), Which::All, COMPARED)?;
-    let mut next = || -> Result<bool, Error> {
-        let Some(batch) = batches.next() else { return Ok(false) };
-        comparison.batch(&batch?, truth)?;
-        Ok(true)
-    };
-    while step(steps, &mut next)? {}
-    Ok(comparison.unfaithful)
-}
-
-/// A comparison that is going on.
-struct Comparison<'s> {
-    segment: &'s Segment,
-    exact: BTreeMap<u64, Vec<u8>>,
-    due: Vec<u8>,
-    made: Vec<u8>,
-    unfaithful: Vec<u64>,
-}
-
-impl Comparison<'_> {
-    fn batch(&mut self, batch: &RecordBatch, truth: &mut Truth<'_>) -> Result<(), Error> {
-        let Self { segment, exact, due, made, unfaithful } = self;
-        let missing = || segment.damaged("a column is missing".to_owned());
-        let rebuild = Rebuild::new(&segment.about.tenant, batch).ok_or_else(missing)?;
-        let indices = U64s::of(batch, rows::INDEX).ok_or_else(missing)?;
-        for row in 0..batch.num_rows() {
-            let index = indices.get(row).ok_or_else(missing)?;
-            due.clear();
-            truth(index, due)?;
-            if let Some(kept) = exact.get(&index) {
-                if kept != due {
-                    return Err(segment.damaged(format!("it keeps another record {index}")));
-                }
-                continue;
-            }
-            made.clear();
-            if rebuild.payload(row, made).is_err() || made != due {
-                unfaithful.push(index);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Segment {

@@ -90,6 +90,22 @@ fn a_file_of_either_level_gives_back_rows_and_records() {
 }
 
 #[test]
+fn the_ledger_is_asked_in_its_own_order() {
+    let (tenant, batch, records) = sample(9_000);
+    for level in [Level::L0, Level::L1] {
+        let disk = store(&batch, &order(&tenant, level, &NONE));
+        let mut asked = Vec::new();
+        let mut truth = truth(&records);
+        let mut ask = |index, out: &mut Vec<u8>| {
+            asked.push(index);
+            truth(index, out)
+        };
+        assert_eq!(compare(&disk.open(), &mut ask, &at_once).unwrap(), Vec::<u64>::new());
+        assert!(asked.iter().copied().eq(FIRST..FIRST + 9_009), "{level:?}");
+    }
+}
+
+#[test]
 fn levels_of_the_same_rows_have_the_same_hash_of_rows() {
     let (tenant, batch, _) = sample(200);
     let hashes = [Level::L0, Level::L1].map(|level| {

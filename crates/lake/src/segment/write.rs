@@ -71,7 +71,7 @@ pub(crate) fn write_in(
     let missing = || damaged("columns are missing".to_owned());
     let sorted = match order.level {
         Level::L0 => None,
-        Level::L1 => Some(by_actor(&batch).ok_or_else(missing)?),
+        Level::L1 => Some(step(steps, || by_actor(&batch)).ok_or_else(missing)?),
     };
     let sorted = sorted.as_deref();
     let index = step(steps, || name_index(&batch, sorted)).ok_or_else(missing)?;
@@ -203,7 +203,8 @@ pub(super) fn encode(
         }
         Some(sorted) => {
             for group in sorted.chunks(GROUP_ROWS) {
-                writer.write(&take_record_batch(&columns, &UInt32Array::from(group.to_vec()))?)?;
+                let group = UInt32Array::from(group.to_vec());
+                step(steps, || writer.write(&take_record_batch(&columns, &group)?))?;
             }
         }
     }
