@@ -22,6 +22,9 @@ const COMPARED: usize = 4_096;
 /// Appends the payload of the record at an index, from the ledger.
 pub type Truth<'t> = dyn FnMut(u64, &mut Vec<u8>) -> Result<(), Error> + Send + 't;
 
+/// Sees the index of a row, and the record that it rebuilds, if it does.
+type Visit<'v> = dyn FnMut(u64, Option<&[u8]>) -> Result<(), Error> + Send + 'v;
+
 /// Reads every row back and holds the record that it rebuilds, or keeps, against the ledger's: `truth`
 /// appends the payload of an index. Gives the indices of rows that do not rebuild theirs and keep no
 /// bytes: the segment must be written again with those.
@@ -101,12 +104,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Shows `visit` every row of the file: its index and the record that it rebuilds, if it does.
-fn each(
-    segment: &Segment,
-    steps: &Steps<'_>,
-    visit: &mut (dyn FnMut(u64, Option<&[u8]>) -> Result<(), Error> + Send),
-) -> Result<(), Error> {
+/// Shows `visit` every row of the file.
+fn each(segment: &Segment, steps: &Steps<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
     let mut batches = segment.reader(&Columns::all(), Which::All, COMPARED)?;
     let mut made = Vec::new();
     let mut next = || -> Result<bool, Error> {
@@ -122,7 +121,7 @@ fn rebuilt(
     segment: &Segment,
     batch: &RecordBatch,
     made: &mut Vec<u8>,
-    visit: &mut (dyn FnMut(u64, Option<&[u8]>) -> Result<(), Error> + Send),
+    visit: &mut Visit<'_>,
 ) -> Result<(), Error> {
     let missing = || segment.damaged("a column is missing".to_owned());
     let rebuild = Rebuild::new(&segment.about.tenant, batch).ok_or_else(missing)?;
