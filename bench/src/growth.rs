@@ -135,7 +135,8 @@ fn write(sheet: &mut Sheet, system: &str, stages: &[Stage]) {
         }
     }
     for (name, after) in &large.numbers {
-        if let Some(before) = small.numbers.get(name) {
+        // Nothing is left to merge where every flush was large.
+        if let Some(before) = small.numbers.get(name).filter(|before| **before > 0.0) {
             sheet.number(of, &format!("{name}_of_small"), after / before, "times");
         }
     }

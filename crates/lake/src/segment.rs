@@ -50,9 +50,9 @@ pub const FOOTER_BYTES_MAX: u64 = 64 << 20;
 /// How the rows of a file are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// By index, as flushed.
+    /// By index: a small flush.
     L0,
-    /// By actor, and by index within one.
+    /// By actor, and by index within one: a large flush, or what was merged.
     L1,
 }
 
