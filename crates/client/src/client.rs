@@ -79,6 +79,14 @@ pub(crate) enum Again {
     Never,
 }
 
+/// A try without the answer that was hoped for.
+#[derive(Debug)]
+pub(crate) struct Missed {
+    pub(crate) error: Error,
+    /// When the server wants to hear of it again.
+    pub(crate) retry_after: Option<Duration>,
+}
+
 /// What the tries so far can have left on the server's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trace {
@@ -338,10 +346,9 @@ impl Client {
         let mut trace = Trace::None;
         loop {
             let try_limit = Duration::from_millis(patience.try_ms).min(deadline.left());
-            let (error, retry_after) = match self.exchange.once(request, try_limit) {
-                Ok(reply) if accepts(&reply) => return Ok(reply),
-                Ok(reply) => (self.refusal(&reply), reply.retry_after),
-                Err(failure) => (self.failed(failure, again), None),
+            let (error, retry_after) = match self.try_once(request, try_limit, again, &accepts) {
+                Ok(reply) => return Ok(reply),
+                Err(missed) => (missed.error, missed.retry_after),
             };
             let open = again != Again::Question && leaves_open(&error);
             if open {
@@ -356,6 +363,23 @@ impl Client {
                 Some(pause) => clock::wait(pause),
                 None => return Err(self.last(error, trace)),
             }
+        }
+    }
+
+    /// One try of `request`.
+    pub(crate) fn try_once(
+        &self,
+        request: Request<'_>,
+        limit: Duration,
+        again: Again,
+        accepts: impl Fn(&Reply) -> bool,
+    ) -> Result<Reply, Missed> {
+        match self.exchange.once(request, limit) {
+            Ok(reply) if accepts(&reply) => Ok(reply),
+            Ok(reply) => {
+                Err(Missed { error: self.refusal(&reply), retry_after: reply.retry_after })
+            }
+            Err(failure) => Err(Missed { error: self.failed(failure, again), retry_after: None }),
         }
     }
 

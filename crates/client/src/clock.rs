@@ -58,8 +58,8 @@ pub fn draw_instance() -> Result<Instance, getrandom::Error> {
     Ok(Instance(random))
 }
 
-/// The wall clock; 1970 on a machine whose clock stands before it.
-fn now() -> Timestamp {
+/// The wall clock, for the time at which an event happened; 1970 on a machine whose clock stands before it.
+pub(crate) fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the one clock of this crate")]
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))

@@ -4,6 +4,7 @@
 //! reached the disk. Refuses to carry a token.
 
 use event::code::Code;
+use event::event::Rejection;
 
 use crate::wire::Problem;
 
@@ -70,6 +71,36 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The event breaks the format; it was not taken.
+    #[error("{rejection}")]
+    Invalid {
+        /// Which rule, and where.
+        rejection: Box<Rejection>,
+    },
+    /// The spool has no room and nothing was delivered while the caller waited; the event was not taken.
+    #[error("the spool `{folder}` is full, {waited_ms} ms long")]
+    SpoolFull {
+        /// Its folder.
+        folder: String,
+        /// How long there was no room.
+        waited_ms: u64,
+    },
+    /// The spool's disk failed; the event was not taken.
+    #[error("the spool `{folder}` cannot be written: {why}")]
+    SpoolDisk {
+        /// Its folder.
+        folder: String,
+        /// The error.
+        why: String,
+    },
+    /// The events are in the spool and not, or not yet, in the ledger.
+    #[error("{events} events are in the spool and not delivered yet: {why}")]
+    Undelivered {
+        /// How many.
+        events: u64,
+        /// What the last try came to.
+        why: String,
+    },
 }
 
 impl Error {
@@ -77,7 +108,7 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Error::Setup { .. } => Fault::Caller,
+            Error::Setup { .. } | Error::Invalid { .. } => Fault::Caller,
             Error::Refused { problem } if matches!(problem.status, 401 | 403) => {
                 if problem.code == Code::QueryNotAllowed.as_str() {
                     Fault::Caller
@@ -89,9 +120,12 @@ impl Error {
             Error::Unavailable { problem } if problem.code == Code::Internal.as_str() => {
                 Fault::Server
             }
-            Error::Unavailable { .. } | Error::Unreachable { .. } | Error::MayBeStored { .. } => {
-                Fault::World
-            }
+            Error::Unavailable { .. }
+            | Error::Unreachable { .. }
+            | Error::MayBeStored { .. }
+            | Error::SpoolFull { .. }
+            | Error::SpoolDisk { .. }
+            | Error::Undelivered { .. } => Fault::World,
             Error::Garbled { .. } => Fault::Server,
         }
     }
@@ -101,7 +135,10 @@ impl Error {
     pub fn retryable(&self) -> bool {
         matches!(
             self,
-            Error::Unavailable { .. } | Error::Unreachable { .. } | Error::MayBeStored { .. }
+            Error::Unavailable { .. }
+                | Error::Unreachable { .. }
+                | Error::MayBeStored { .. }
+                | Error::SpoolFull { .. }
         )
     }
 
@@ -116,6 +153,14 @@ impl Error {
             }
             Error::MayBeStored { .. } => {
                 "send the same events with the same ids again: what is stored already is answered `duplicate`"
+            }
+            Error::Invalid { rejection } => return rejection.hint.clone(),
+            Error::SpoolFull { .. } => {
+                "see why the server takes nothing, or free space on this disk; more room: `spool_bytes_max`"
+            }
+            Error::SpoolDisk { .. } => "mend the disk and start the process again",
+            Error::Undelivered { .. } => {
+                "nothing is lost: they are delivered once the server takes them, by this process or the next"
             }
             Error::Garbled { .. } => "check that INDELIBLE_URL names an Indelible server",
         };

@@ -1,37 +1,55 @@
 //! The producer: sends events to Indelible and keeps what proves it.
 //!
-//! Today this is what the command line speaks HTTP through: one blocking call per question, and sending with retries.
-//! The spool, and with it `record().send()`, comes with the producer work; so until then a caller keeps its events until
-//! `send` has answered. Promises: a call ends by its deadline; it says whose fault a failure is, and whether the events
-//! of a failed sending may be on disk all the same. Refuses to follow redirects or a proxy from the environment, and to
-//! show its token to anything but this machine over plain HTTP.
+//! [`Audit`] is what a service records with: events go to a spool on this machine's disk and from there to the server.
+//! [`Client`] is what the command line speaks HTTP through: one blocking call per question. Promises: what
+//! [`Record::send`] says `Ok` to is delivered once, by this process or the next; a call ends by its deadline; it says whose
+//! fault a failure is, and whether the events of a failed sending may be on disk all the same. Refuses to follow redirects
+//! or a proxy from the environment, and to show its token to anything but this machine over plain HTTP.
 //!
 //! ```text
+//! audit                     what a service records with: settings, events in the making, a recorder for tests
+//! deliver                   the thread that sends: batches, retries, what was lost
+//! intake                    the spool between the threads
 //! client                    the calls
 //! send  import              a batch, tried again until it is answered; what only importers ask
 //! tail                      events as they come
+//! spool                     events on disk, numbered, until the server has them
 //! connection  exchange      where the server is; one request and its answer
+//! report  trouble           the numbers; what a person should hear of
 //! retry  wire  error        when to try again; the shapes of JSON; what can go wrong
 //! clock                     the one place with a clock, a random source and a wait
 //! ```
+
+mod audit;
+mod deliver;
+mod intake;
 
 mod client;
 mod import;
 mod send;
 mod tail;
 
+mod spool;
+
 mod connection;
 mod exchange;
+
+mod report;
+mod trouble;
 
 mod clock;
 mod error;
 mod retry;
 pub mod wire;
 
+pub use crate::audit::recorder::{Expected, Recorder};
+pub use crate::audit::{Audit, Committed, Record, Settings};
 pub use crate::client::{Client, Page, ProofForm, Table, TableForm};
 pub use crate::clock::{draw_event_id, draw_instance};
 pub use crate::connection::{Connection, DATA_DIR, read_connection};
 pub use crate::error::{Error, Fault};
+pub use crate::report::Counters;
 pub use crate::retry::Patience;
 pub use crate::send::{Batch, Body, Form, Identity, ReceiptWish};
 pub use crate::tail::{Said, Tail};
+pub use crate::trouble::{Damage, Trouble};

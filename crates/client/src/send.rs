@@ -3,9 +3,11 @@
 //! Promises: every try carries the same ids or the same numbers, so that a batch that was stored by a try whose answer
 //! was lost is answered `duplicate`, never stored twice. Refuses to send events that have neither.
 
+use std::time::Duration;
+
 use event::ids::{Instance, Seq};
 
-use crate::client::{Again, Client};
+use crate::client::{Again, Client, Missed};
 use crate::error::Error;
 use crate::exchange::{Method, Reply, Request};
 use crate::retry::Patience;
@@ -74,27 +76,43 @@ impl Client {
     /// passed with nothing stored, `MayBeStored` if it passed and some try may have been: the same batch may be sent
     /// again.
     pub fn send(&self, batch: Batch<'_>, patience: Patience) -> Result<Answer, Error> {
-        let form = match batch.body.form {
-            Form::Json => "application/json",
-            Form::Ndjson => "application/x-ndjson",
-        };
-        let mut headers = vec![("content-type", form.to_owned())];
-        headers.push(("accept", "application/json".to_owned()));
-        if let Identity::Stream { instance, first } = batch.identity {
-            headers.push(("indelible-instance", instance.to_string()));
-            headers.push(("indelible-seq", first.to_string()));
-        }
-        if let Some(mapping) = batch.mapping {
-            headers.push(("indelible-mapping", mapping.to_owned()));
-        }
-        if batch.receipt == ReceiptWish::Wanted {
-            headers.push(("prefer", "receipt".to_owned()));
-        }
+        let headers = headers(&batch);
         let body = batch.body.bytes;
         let request = Request { method: Method::Post, path: "/v1/events", headers: &headers, body };
         let reply = self.until_answered(request, patience, Again::Safe, has_results)?;
         self.typed(reply.status, &reply.body)
     }
+
+    /// Sends a batch once, for a caller that decides itself when to try again.
+    pub(crate) fn send_once(&self, batch: Batch<'_>, limit: Duration) -> Result<Answer, Missed> {
+        let headers = headers(&batch);
+        let body = batch.body.bytes;
+        let request = Request { method: Method::Post, path: "/v1/events", headers: &headers, body };
+        let reply = self.try_once(request, limit, Again::Safe, has_results)?;
+        let answer = self.typed(reply.status, &reply.body);
+        answer.map_err(|error| Missed { error, retry_after: None })
+    }
+}
+
+/// What a batch says about itself.
+fn headers(batch: &Batch<'_>) -> Vec<(&'static str, String)> {
+    let form = match batch.body.form {
+        Form::Json => "application/json",
+        Form::Ndjson => "application/x-ndjson",
+    };
+    let mut headers = vec![("content-type", form.to_owned())];
+    headers.push(("accept", "application/json".to_owned()));
+    if let Identity::Stream { instance, first } = batch.identity {
+        headers.push(("indelible-instance", instance.to_string()));
+        headers.push(("indelible-seq", first.to_string()));
+    }
+    if let Some(mapping) = batch.mapping {
+        headers.push(("indelible-mapping", mapping.to_owned()));
+    }
+    if batch.receipt == ReceiptWish::Wanted {
+        headers.push(("prefer", "receipt".to_owned()));
+    }
+    headers
 }
 
 /// Whether an answer tells of items: a 409 or a 422 does if the request was one event, else it is a problem.

@@ -2,6 +2,9 @@
 #![cfg(test)]
 
 mod answers;
+mod audits;
 mod fake;
+mod ledger;
 mod retries;
+mod standing;
 mod tails;

@@ -1,0 +1,217 @@
+//! What a service records with: events go to the spool, and from there to the server.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), indelible_client::Error> {
+//! let audit = indelible_client::Audit::from_env("billing-api")?;
+//! audit.record("invoice.approve").actor("ana@acme").target("invoice", "10021").denied().send()?;
+//! audit.close(std::time::Duration::from_secs(5))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Promises: what `send` says `Ok` to is on this machine's disk (a killed process loses nothing; a power cut at most the
+//! last 50 ms) and is delivered once, by this process or by the next that opens the same folder. Refuses to drop an event
+//! without saying so, and to start a runtime.
+
+mod record;
+pub(crate) mod recorder;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use event::event::Event;
+use event::ids::Seq;
+
+pub use self::record::{Committed, Record};
+pub use self::settings::Settings;
+use crate::client::Client;
+use crate::connection::{Connection, DATA_DIR};
+use crate::deliver::Sender;
+use crate::error::Error;
+use crate::intake::{Answer, Intake, Role};
+use crate::report::Counters;
+use crate::spool::folder;
+use recorder::Recorder;
+
+/// Records events. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    service: String,
+    place: Place,
+}
+
+/// Where events go.
+#[derive(Debug)]
+enum Place {
+    Spool(Box<Spooled>),
+    Memory(Recorder),
+}
+
+#[derive(Debug)]
+struct Spooled {
+    intake: Arc<Intake>,
+    client: Client,
+    settings: Settings,
+    keys: Vec<String>,
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        self.intake.stop();
+    }
+}
+
+impl Audit {
+    /// Records for the service `name`, which names its spool too. The server is found as the command line finds it:
+    /// `INDELIBLE_URL` with `INDELIBLE_TOKEN` or `INDELIBLE_TOKEN_FILE`, else the `client.json` of a local server. The
+    /// spool lies in `INDELIBLE_SPOOL_DIR`, else in the folder for the state of programs of the user.
+    ///
+    /// # Errors
+    /// `Setup` if there is no token or no place for the spool; `SpoolDisk` if that cannot be opened. That no server
+    /// answers is no error: events wait for it.
+    pub fn from_env(name: &str) -> Result<Audit, Error> {
+        let connection = Connection::find(&std::path::Path::new(DATA_DIR).join("client.json"))?;
+        Audit::open(name, &connection, Settings::from_env(name)?)
+    }
+
+    /// Records for the service `name` at a server.
+    ///
+    /// # Errors
+    /// As [`Audit::from_env`].
+    pub fn open(name: &str, connection: &Connection, settings: Settings) -> Result<Audit, Error> {
+        let service = settings::service(name)?;
+        let client = Client::new(connection)?;
+        let (mut settings, reporter) = settings.checked()?;
+        let failed = |error: std::io::Error| Error::SpoolDisk {
+            folder: settings.spool_dir.display().to_string(),
+            why: error.to_string(),
+        };
+        let taken = folder::take(&settings.spool_dir).map_err(failed)?;
+        let report = Arc::new(reporter);
+        for trouble in &taken.troubles {
+            report.trouble(trouble);
+        }
+        let own = taken.own.bounded(settings.spool_bytes_max);
+        let intake = Arc::new(Intake::new(own, Role::Own, Arc::clone(&report)));
+        let adopted = taken.adopted.into_iter();
+        let adopted =
+            adopted.map(|spool| Arc::new(Intake::new(spool, Role::Adopted, Arc::clone(&report))));
+        let adopted: Vec<Arc<Intake>> = adopted.collect();
+        start(&intake, &client, adopted, &settings).map_err(failed)?;
+        let keys = std::mem::take(&mut settings.keys);
+        let keys = if keys.is_empty() { connection.checkpoint_keys.clone() } else { keys };
+        let place = Place::Spool(Box::new(Spooled { intake, client, settings, keys }));
+        Ok(Audit { shared: Arc::new(Shared { service, place }) })
+    }
+
+    /// Records into memory, for a test: the recorder tells what was recorded.
+    ///
+    /// # Errors
+    /// `Setup` if `name` is no name of a service.
+    pub fn recorder(name: &str) -> Result<(Audit, Recorder), Error> {
+        let service = settings::service(name)?;
+        let recorder = Recorder::default();
+        let place = Place::Memory(recorder.clone());
+        Ok((Audit { shared: Arc::new(Shared { service, place }) }, recorder))
+    }
+
+    /// An event in the making: somebody did `action` now.
+    pub fn record(&self, action: &str) -> Record<'_> {
+        Record::new(self, action)
+    }
+
+    /// Waits until what was recorded is in the ledger.
+    ///
+    /// # Errors
+    /// `Undelivered` at the limit. Nothing is lost by it.
+    pub fn flush(&self, limit: Duration) -> Result<(), Error> {
+        match &self.shared.place {
+            Place::Spool(spooled) => spooled.intake.flush(limit),
+            Place::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Takes nothing any more, and waits until what was recorded is in the ledger. A process that ends without it loses
+    /// nothing: the next one delivers the rest.
+    ///
+    /// # Errors
+    /// `Undelivered` at the limit.
+    pub fn close(self, limit: Duration) -> Result<(), Error> {
+        match &self.shared.place {
+            Place::Spool(spooled) => spooled.intake.close(limit),
+            Place::Memory(_) => Ok(()),
+        }
+    }
+
+    /// The numbers now.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        match &self.shared.place {
+            Place::Spool(spooled) => spooled.intake.report.counters(),
+            Place::Memory(recorder) => recorder.counters(),
+        }
+    }
+
+    /// Checks an event and writes it.
+    fn take(&self, event: &[u8], wait: Duration, answer: Answer) -> Result<Seq, Error> {
+        if let Err(rejection) = Event::parse(event) {
+            return Err(Error::Invalid { rejection: Box::new(rejection) });
+        }
+        match &self.shared.place {
+            Place::Spool(spooled) => spooled.intake.append(event, wait, answer),
+            Place::Memory(recorder) => Ok(recorder.take(event)),
+        }
+    }
+}
+
+/// Starts the threads: one that syncs, one that sends, and one that sends what the dead left.
+fn start(
+    intake: &Arc<Intake>,
+    client: &Client,
+    adopted: Vec<Arc<Intake>>,
+    settings: &Settings,
+) -> std::io::Result<()> {
+    let syncing = Arc::clone(intake);
+    run("indelible-sync", intake, move || syncing.sync_until_stopped())?;
+    let sender = Sender::new(Arc::clone(intake), client.clone(), settings.patience);
+    run("indelible-send", intake, move || sender.run())?;
+    if adopted.is_empty() {
+        return Ok(());
+    }
+    let (own, client, patience) = (Arc::clone(intake), client.clone(), settings.patience);
+    run("indelible-adopt", intake, move || {
+        for orphan in adopted {
+            own.beside(Some(Arc::clone(&orphan)));
+            Sender::new(orphan, client.clone(), patience).run();
+            // Its lock goes with it: the spool is free for the next process.
+            own.beside(None);
+        }
+    })
+}
+
+/// Runs `work` on a thread that `intake` knows of.
+fn run(
+    name: &str,
+    intake: &Arc<Intake>,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<()> {
+    intake.enter();
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let started = thread.spawn({
+        let intake = Arc::clone(intake);
+        move || {
+            work();
+            intake.leave();
+        }
+    });
+    if started.is_err() {
+        intake.leave();
+    }
+    started.map(|_| ())
+}
