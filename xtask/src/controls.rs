@@ -18,10 +18,16 @@ struct Control {
 }
 
 const LAKE: &[&str] = &["-p", "indelible-lake", "--lib"];
+const SPOOL: &[&str] = &["-p", "indelible-client", "--lib"];
+const PRODUCER: &[&str] = &["-p", "indelible-client", "--test", "it"];
 const SERVER: &[&str] = &["--workspace", "--test", "it"];
 
 /// Stops a flush before each of its steps.
 const CRASH: &str = "archive::tests::crash::i6_a_flush_may_stop_before_any_step";
+
+/// The spool against its model, and against hostile files.
+const MODEL: &str = "spool::tests::a_spool_keeps_what_it_took";
+const DAMAGE: &str = "spool::recover::tests::every_damage_is_named_and_costs_no_more_than_it_must";
 
 const PLANTED: &[Control] = &[
     // A server that flips the outcome of every event after decoding: a producer that holds its own event and the
@@ -54,6 +60,45 @@ const PLANTED: &[Control] = &[
         selection: LAKE,
         test: "archive::tests::rows_that_do_not_rebuild_keep_their_records_bytes",
         found: "INVARIANT (I2)",
+    },
+    // A spool that says yes before it has written, sends what a power cut can still take, believes a damaged event, or
+    // goes on behind a damaged end.
+    Control {
+        name: "spool_unwritten",
+        selection: SPOOL,
+        test: MODEL,
+        found: "what was written before Ok survives the process",
+    },
+    Control {
+        name: "spool_send_unsynced",
+        selection: SPOOL,
+        test: MODEL,
+        found: "a number that was sent is never used again",
+    },
+    Control {
+        name: "spool_no_crc",
+        selection: SPOOL,
+        test: DAMAGE,
+        found: "a flipped bit in an event",
+    },
+    Control {
+        name: "spool_no_seal",
+        selection: SPOOL,
+        test: DAMAGE,
+        found: "the last event is flipped",
+    },
+    // A sender that settles before it is answered, or takes an index twice.
+    Control {
+        name: "settle_before_answer",
+        selection: PRODUCER,
+        test: "audits::a_process_may_end_at_any_moment_of_sending",
+        found: "seed",
+    },
+    Control {
+        name: "sender_any_index",
+        selection: PRODUCER,
+        test: "standing::an_index_that_was_given_before_is_a_failure",
+        found: "it never came to it",
     },
 ];
 

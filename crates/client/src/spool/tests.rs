@@ -309,3 +309,35 @@ fn a_spool_that_is_full_has_room_again_once_something_is_delivered() {
     spool.settle(Delivered { seq: last, index: None }).unwrap();
     assert!(spool.bytes() < BYTES_MAX / 4, "what is delivered is off the disk");
 }
+
+#[test]
+fn after_a_failed_sync_or_write_nothing_more_is_written() {
+    let broken: [fn(&mut Spool); 2] = [
+        |spool| {
+            let job = spool.begin_sync().unwrap();
+            spool.end_sync(&job, &Err(io::Error::other("the disk is gone")));
+        },
+        |spool| {
+            // A file that cannot be written, and whose end cannot be taken back.
+            let newest = file_name(spool.segments.last().unwrap().first);
+            spool.head = Arc::new(File::open(spool.folder().join(newest)).unwrap());
+            assert!(matches!(spool.append(b"{}"), Err(Refusal::Disk(_))));
+        },
+    ];
+    for breaks in broken {
+        let root = tempfile::tempdir().unwrap();
+        let mut spool = folder::take(root.path()).unwrap().own;
+        spool.append(b"{\"n\":1}").unwrap();
+        let job = spool.begin_sync().unwrap();
+        spool.end_sync(&job, &job.run());
+        spool.append(b"{\"n\":2}").unwrap();
+        breaks(&mut spool);
+        assert!(spool.fault().is_some() && spool.begin_sync().is_none());
+        assert!(matches!(spool.append(b"{\"n\":3}"), Err(Refusal::Disk(_))));
+        assert_eq!(spool.wanted().map(|wanted| wanted.through), Some(1), "only what was synced");
+        drop(spool);
+        let taken = folder::take(root.path()).unwrap();
+        assert_eq!(taken.troubles, []);
+        assert_eq!(left(&taken.own, ALL).len(), 2, "the next process finds what is there");
+    }
+}
