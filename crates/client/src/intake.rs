@@ -327,14 +327,15 @@ impl Intake {
                 }
             }
         }
-        let (pending, bytes) = (state.spool.last() - delivered.seq, state.spool.bytes());
-        drop(state);
-        self.progress.notify_all();
         if self.role == Role::Own {
+            // Under the lock: who finds it settled finds it in the numbers.
+            let (pending, bytes) = (state.spool.last() - delivered.seq, state.spool.bytes());
             self.report.count(|counters| {
                 (counters.pending, counters.spool_bytes) = (pending, bytes);
             });
         }
+        drop(state);
+        self.progress.notify_all();
         Ok(())
     }
 
