@@ -15,14 +15,14 @@ pub(super) fn json(receipt: &Receipt<'_>) -> String {
     let mut out = Vec::with_capacity(about(receipt));
     head(receipt, &mut out);
     out.extend_from_slice(b",\"index\":");
-    number(receipt.index.0, &mut out);
+    json::write_integer(receipt.index.0, &mut out);
     out.extend_from_slice(b",\"proof\":[");
     for (position, hash) in receipt.proof.iter().enumerate() {
         separate(&mut out, position);
-        text(&hash.to_string(), &mut out);
+        json::write_string(&hash.to_string(), &mut out);
     }
     out.extend_from_slice(b"],\"checkpoint\":");
-    text(&receipt.checkpoint, &mut out);
+    json::write_string(&receipt.checkpoint, &mut out);
     events(&receipt.events, &mut out);
     out.extend_from_slice(b"}\n");
     String::from_utf8(out).expect("escaped texts are UTF-8")
@@ -60,7 +60,7 @@ fn head(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"format\":\"");
     out.extend_from_slice(FORMAT.as_bytes());
     out.extend_from_slice(b"\",\"origin\":");
-    text(&receipt.origin, out);
+    json::write_string(&receipt.origin, out);
 }
 
 fn events(shown: &[Shown<'_>], out: &mut Vec<u8>) {
@@ -75,9 +75,9 @@ fn events(shown: &[Shown<'_>], out: &mut Vec<u8>) {
         for (position, part) in event.parts.iter().enumerate() {
             separate(out, position);
             out.extend_from_slice(b"{\"tag\":");
-            number(part.tag.into(), out);
+            json::write_integer(part.tag.into(), out);
             out.extend_from_slice(b",\"ordinal\":");
-            number(part.ordinal.into(), out);
+            json::write_integer(part.ordinal.into(), out);
             out.push(b',');
             content(&part.content, out);
             out.push(b'}');
@@ -91,16 +91,16 @@ fn content(content: &Content<'_>, out: &mut Vec<u8>) {
     match content {
         Content::Opened { salt, json } => {
             out.extend_from_slice(b"\"salt\":");
-            text(&base64(salt), out);
+            json::write_string(&base64(salt), out);
             out.extend_from_slice(b",\"json\":");
-            text(json, out);
+            json::write_string(json, out);
         }
         Content::Withheld { digest, by } => {
             out.extend_from_slice(b"\"digest\":");
-            text(&digest.to_string(), out);
+            json::write_string(&digest.to_string(), out);
             if let Some(by) = by {
                 out.extend_from_slice(b",\"by\":");
-                number(*by, out);
+                json::write_integer(*by, out);
             }
         }
     }
@@ -110,17 +110,4 @@ fn separate(out: &mut Vec<u8>, position: usize) {
     if position > 0 {
         out.push(b',');
     }
-}
-
-/// A number. Most are tags and ordinals, of one or two digits.
-fn number(number: u64, out: &mut Vec<u8>) {
-    match u8::try_from(number) {
-        Ok(small @ 0..10) => out.push(b'0' + small),
-        Ok(small @ 10..100) => out.extend_from_slice(&[b'0' + small / 10, b'0' + small % 10]),
-        _ => out.extend_from_slice(number.to_string().as_bytes()),
-    }
-}
-
-fn text(text: &str, out: &mut Vec<u8>) {
-    json::write_string(text, out);
 }

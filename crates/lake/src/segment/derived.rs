@@ -88,7 +88,8 @@ impl Derived<'_> {
         if !is_sorted.ok_or_else(missing)? {
             self.wrong.get_or_insert(NOT_SORTED);
         }
-        let stands = offsets.iter().copied().zip(self.rows..);
+        let first = self.rows;
+        let stands = |row| Some((*offsets.get(usize::try_from(row).ok()?)?, first + row));
         add_names(&mut self.names, batch, stands).ok_or_else(missing)?;
         if !self.is_found(batch).ok_or_else(missing)? {
             self.wrong.get_or_insert(DENIED);

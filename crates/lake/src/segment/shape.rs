@@ -20,11 +20,8 @@ use crate::rows;
 /// The record's bytes, of a row that does not rebuild them.
 pub const EXACT: &str = "exact";
 
-/// Rows of a page of a sorted file, which stays.
+/// Rows of a page.
 const PAGE_ROWS: usize = 4_096;
-/// Rows of a page of a file in index order: the rows of one name are scattered there, and each costs a page of every column.
-/// Such a file is soon merged, so that what smaller pages add to it is not kept.
-const UNSORTED_PAGE_ROWS: usize = 1_024;
 /// Bytes of a dictionary: a column with more different values than fit is written plainly.
 const DICTIONARY_BYTES: usize = 256 * 1024;
 /// The chance in which a bloom filter takes an id that is not there. An id is asked of every row group there is, some 300
@@ -79,16 +76,12 @@ fn zstd(level: i32) -> Compression {
 
 /// How a file of `level` is written.
 pub(super) fn properties(level: Level, forms: Forms) -> WriterProperties {
-    let page_rows = match level {
-        Level::L0 => UNSORTED_PAGE_ROWS,
-        Level::L1 => PAGE_ROWS,
-    };
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by("indelible".to_owned())
         .set_compression(zstd(3))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_data_page_row_count_limit(page_rows)
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_statistics_truncate_length(Some(STATISTICS_BYTES))

@@ -149,7 +149,9 @@ pub(super) fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<
         *places.get_mut(usize::try_from(*row).ok()?)? = place;
     }
     let mut names = names::Builder::with_capacity(batch.num_rows() * 2);
-    add_names(&mut names, batch, (0..rows).zip(places))?;
+    add_names(&mut names, batch, |row| {
+        places.get(usize::try_from(row).ok()?).map(|place| (row, *place))
+    })?;
     Some(names.finish())
 }
 
@@ -158,27 +160,15 @@ pub(super) fn name_index(batch: &RecordBatch, sorted: Option<&[u32]>) -> Option<
 pub(super) fn add_names(
     names: &mut names::Builder,
     batch: &RecordBatch,
-    stands: impl Iterator<Item = (u32, u32)>,
+    stands: impl Fn(u32) -> Option<(u32, u32)>,
 ) -> Option<()> {
-    use arrow::array::AsArray as _;
-    let actors = Texts::of(batch, "actor_id")?;
-    let targets = batch.column_by_name(rows::TARGETS)?.as_list_opt::<i32>()?;
-    let members = targets.values().as_struct_opt()?;
-    let [kind, id, ..] = rows::TARGET_MEMBERS;
-    let kinds = Texts::new(members.column_by_name(kind)?)?;
-    let ids = Texts::new(members.column_by_name(id)?)?;
-    let ends = targets.value_offsets();
-    let spans = ends.iter().zip(ends.iter().skip(1));
-    for ((row, (start, end)), (offset, place)) in (0..batch.num_rows()).zip(spans).zip(stands) {
-        if let Some(actor) = actors.get(row) {
-            names.add(names::actor(actor), place);
-        }
-        for place in usize::try_from(*start).ok()?..usize::try_from(*end).ok()? {
-            let (kind, id) = (kinds.get(place)?, ids.get(place)?);
-            names.add(names::target(kind, id), offset);
-        }
-    }
-    Some(())
+    let mut is_whole = true;
+    names::each(batch, |hash, row| match stands(row) {
+        Some((_, place)) if names::is_actor(hash) => names.add(hash, place),
+        Some((offset, _)) => names.add(hash, offset),
+        None => is_whole = false,
+    })?;
+    is_whole.then_some(())
 }
 
 pub(super) fn encode(

@@ -18,6 +18,7 @@ use ledger::Reader;
 use tokio::sync::Notify;
 
 use super::backoff::Backoff;
+use super::pace::Pace;
 use super::{LOOK_EVERY, Parts, RETRY_AFTER_NS};
 use crate::clock::Clock;
 use crate::niceness;
@@ -63,7 +64,7 @@ pub(super) fn start(
     let merger = Arc::new(Mutex::new(merger));
     let thread = |pace: Pace| {
         let (leave, left) = mpsc::sync_channel(0);
-        let (merger, name) = (Arc::clone(&merger), pace.thread_name().to_owned());
+        let (merger, name) = (Arc::clone(&merger), thread_name(pace).to_owned());
         let thread = std::thread::Builder::new().name(name);
         Ok((thread.spawn(move || run(&merger, pace, &left))?, leave))
     };
@@ -71,27 +72,17 @@ pub(super) fn start(
     Ok(MergeThreads { threads: threads.collect::<std::io::Result<_>>()? })
 }
 
-/// How a thread merges. There is one for each: a thread that has given way once cannot take its share again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// Giving way, while few segments wait.
-    Patient,
-    /// Like everybody else, when many do.
-    Pressed,
+/// The name of the thread of a pace. There is one for each: a thread that has given way once cannot take its share again.
+fn thread_name(pace: Pace) -> &'static str {
+    match pace {
+        Pace::Patient => "merge",
+        Pace::Pressed => "merge-pressed",
+    }
 }
 
-impl Pace {
-    fn thread_name(self) -> &'static str {
-        match self {
-            Pace::Patient => "merge",
-            Pace::Pressed => "merge-pressed",
-        }
-    }
-
-    /// The pace at which so many segments are merged that wait for it.
-    fn of(waiting: usize) -> Pace {
-        if waiting > PATIENT_MAX { Pace::Pressed } else { Pace::Patient }
-    }
+/// The pace at which so many segments are merged that wait for it.
+fn pace_of(waiting: usize) -> Pace {
+    if waiting > PATIENT_MAX { Pace::Pressed } else { Pace::Patient }
 }
 
 fn run(merger: &Mutex<Merger>, pace: Pace, left: &mpsc::Receiver<()>) {
@@ -166,7 +157,7 @@ impl Merger {
     ) -> Result<Looked, lake::Error> {
         let view = self.hot.view(tenant);
         let is_unsorted = |segment: &&Arc<Segment>| segment.about().level == Level::L0;
-        if Pace::of(view.segments().iter().filter(is_unsorted).count()) != pace {
+        if pace_of(view.segments().iter().filter(is_unsorted).count()) != pace {
             // The other thread's: it looks as often.
             return Ok(Looked::Idle);
         }

@@ -1,4 +1,4 @@
-//! Whether a step of a flush gives way.
+//! Whether archiving gives way: a step of a flush, or a merge.
 //!
 //! It promises that a step that gives way takes what ingest and readers leave of the processors, and that one that is
 //! pressed takes its share. Each step decides anew, so that a flush which was begun while there was room can hurry when
@@ -6,10 +6,10 @@
 
 use crate::niceness;
 
-/// How a step is done.
+/// How work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Giving way, as long as the hot rows leave room.
+    /// Giving way, as long as there is room.
     Patient,
     /// Like everybody else: somebody waits for it.
     Pressed,

@@ -10,6 +10,6 @@ fn merges_give_way_until_many_segments_wait() {
         (PATIENT_MAX, Pace::Patient),
         (PATIENT_MAX + 1, Pace::Pressed),
     ] {
-        assert_eq!(Pace::of(waiting), pace, "{waiting}");
+        assert_eq!(pace_of(waiting), pace, "{waiting}");
     }
 }
