@@ -46,6 +46,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// that range need no new blocks and their sync touches no metadata.
     fn zero_fill(&self, path: &str, from: u64, to: u64) -> Result<(), DiskError>;
 
+    /// Cuts a file to `bytes`, and gives the room behind them back; a shorter file stays as it is.
+    /// Durable only after [`Disk::sync_data`].
+    fn shorten(&self, path: &str, bytes: u64) -> Result<(), DiskError>;
+
     /// Makes a file's bytes and length durable (`fdatasync`). After a failure the bytes written
     /// since the last success may be readable and yet lost at the next power cut; calling again
     /// proves nothing, so nobody may.
@@ -81,6 +85,8 @@ pub enum Operation {
     Write,
     /// [`Disk::zero_fill`]
     ZeroFill,
+    /// [`Disk::shorten`]
+    Shorten,
     /// [`Disk::sync_data`]
     SyncData,
     /// [`Disk::sync_dir`]
@@ -102,6 +108,7 @@ impl fmt::Display for Operation {
             Self::Read => "read",
             Self::Write => "write",
             Self::ZeroFill => "zero-fill",
+            Self::Shorten => "shorten",
             Self::SyncData => "sync",
             Self::SyncDir => "sync the folder",
             Self::Rename => "rename",

@@ -300,7 +300,7 @@ impl Reader {
         self.book.find(tenant).map_or_else(Vec::new, all)
     }
 
-    /// Makes one zero-filled file if fewer than two are ready. For a thread that may wait for the
+    /// Makes one zero-filled file if fewer than three are ready. For a thread that may wait for the
     /// disk; without it the writer makes them itself when it needs one.
     ///
     /// # Errors

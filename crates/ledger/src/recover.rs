@@ -32,7 +32,7 @@ use crate::idle::Opened;
 use crate::keep::Keeper;
 use crate::ledger::{Options, StopPlan, Writer, WriterState, stop_plan};
 use crate::names::{self, FOLDERS, LEDGER, PACKS, STATE, UNFINISHED, WAL};
-use crate::packing::write_packs;
+use crate::packing::write_packs_if_room;
 use crate::reader::Reader;
 use crate::replay::Replay;
 use crate::request::Now;
@@ -227,7 +227,7 @@ impl Survey {
         self.drop_unfinished()?;
         self.drop_unlisted_streams()?;
         let quarantined = self.quarantine()?;
-        write_packs(&self.book)?;
+        write_packs_if_room(&self.book)?;
         self.drop_outgrown_parts()?;
         Ok(self.into_parts(wal, quarantined, now))
     }
@@ -309,10 +309,7 @@ impl Survey {
             self.disk.zero_fill(&path, 0, bytes)?;
             return Ok(Spare { path, bytes });
         }
-        if self.book.spares.ready() == 0 {
-            self.book.spares.fill(&*self.disk)?;
-        }
-        let spare = self.book.spares.take(0).expect("one was just filled");
+        let spare = self.book.spares.take_for_start(&*self.disk)?;
         self.disk.rename(&spare.path, &path)?;
         self.disk.sync_dir(WAL)?;
         self.disk.sync_dir(LEDGER)?;

@@ -89,21 +89,25 @@ impl Wal {
         self.written
     }
 
-    /// Makes sure that a frame of `frame_bytes` can be written. Only the server's own records may
-    /// take the last spare.
+    /// Makes sure that a frame of `frame_bytes` can be written. The server's own records may take a spare more than
+    /// others, and nobody the last: that is the next start's. Where no spare is left for the server's own records, half
+    /// of the file at hand is theirs.
     pub(crate) fn reserve(
         &mut self,
         spares: &Spares,
         frame_bytes: u64,
         class: Class,
     ) -> Result<(), NoRoom> {
+        let kept = spare::kept(class);
         if self.fits(frame_bytes) {
+            while class == Class::Ordinary
+                && !self.leaves_half(frame_bytes)
+                && spares.ready() < kept
+            {
+                spares.fill(&*self.disk)?;
+            }
             return Ok(());
         }
-        let kept = match class {
-            Class::Ordinary => 1,
-            Class::System => 0,
-        };
         while self.next.is_none() {
             self.next = spares.take(kept);
             if self.next.is_none() {
@@ -114,6 +118,11 @@ impl Wal {
             spare::extend(&*self.disk, next, frame_bytes)?;
         }
         Ok(())
+    }
+
+    /// Whether half of the file at hand is free behind a frame of `frame_bytes`.
+    fn leaves_half(&self, frame_bytes: u64) -> bool {
+        self.bytes - self.offset - frame_bytes >= self.bytes / 2
     }
 
     /// Whether a frame of `frame_bytes` goes into the file at hand.

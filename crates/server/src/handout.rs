@@ -1,11 +1,11 @@
 //! The files that tell local clients where the server is and who they are: `client.json`, `auth-header`, `admin.json`.
 //!
 //! Promises: mode 0600, replaced whole, complete before the server is ready; a token that is still good is kept, so that it
-//! survives restarts. Refuses to write a token anywhere else.
+//! survives restarts. A full disk keeps no server from starting: there the new text goes over the old. Refuses to write a token anywhere else.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,33 @@ pub(crate) fn kept(path: &Path, control: &Control) -> Option<String> {
 /// Writes a handout as JSON.
 pub(crate) fn write(path: &Path, handout: &Handout) -> io::Result<()> {
     let text = serde_json::to_string(handout).map_err(io::Error::other)?;
-    replace(path, format!("{text}\n").as_bytes())
+    hand_out(path, format!("{text}\n").as_bytes())
 }
 
 /// Writes the header lines that `curl -H @file` takes.
 pub(crate) fn write_header(path: &Path, token: &str) -> io::Result<()> {
     let lines = format!("authorization: Bearer {token}\ncontent-type: application/json\n");
-    replace(path, lines.as_bytes())
+    hand_out(path, lines.as_bytes())
+}
+
+/// Puts `bytes` under `path`. A full disk has no room for a second file, and has some for the bytes in the first: a client
+/// that reads meanwhile may find neither text whole.
+fn hand_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match replace(path, bytes) {
+        Err(error) if is_full(&error) => write_over(path, bytes),
+        replaced => replaced,
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.write_all_at(bytes, 0)?;
+    file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    file.sync_all()
 }
 
 /// Puts `bytes` under `path`, whole or not at all, readable by the owner alone.

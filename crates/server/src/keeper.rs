@@ -28,9 +28,10 @@ const TICKS_A_MINUTE: u64 = 240;
 pub(crate) async fn run(app: Arc<App>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut spares = Spares::Made;
     for tick in 1_u64.. {
         interval.tick().await;
-        fill_spare(&app).await;
+        spares = fill_spare(&app, spares).await;
         if tick.is_multiple_of(TICKS_A_SECOND) {
             app.intake.tick();
             audit::settle(&app).await;
@@ -53,11 +54,23 @@ pub(crate) async fn account(app: &App) {
     }
 }
 
-/// Makes a spare log file on a thread that may wait for the disk.
-async fn fill_spare(app: &App) {
+/// How the last attempt to make a spare log file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spares {
+    Made,
+    Refused,
+}
+
+/// Makes a spare log file on a thread that may wait for the disk. A disk that stays full is said once.
+async fn fill_spare(app: &App, before: Spares) -> Spares {
     let reader = app.reader.clone();
     let filled = tokio::task::spawn_blocking(move || reader.fill_spare()).await;
-    if let Ok(Err(error)) = filled {
-        tracing::warn!(%error, "a spare log file could not be made");
+    match (filled, before) {
+        (Ok(Err(error)), Spares::Made) => {
+            tracing::warn!(%error, "a spare log file could not be made");
+            Spares::Refused
+        }
+        (Ok(Err(_)), Spares::Refused) => Spares::Refused,
+        (Ok(Ok(())) | Err(_), _) => Spares::Made,
     }
 }

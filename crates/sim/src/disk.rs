@@ -317,6 +317,20 @@ impl Disk for FakeDisk {
         self.state().put(Operation::ZeroFill, path, from, &zeros)
     }
 
+    fn shorten(&self, path: &str, bytes: u64) -> Result<(), DiskError> {
+        self.look(Operation::Shorten, path);
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let dies = state.begin(Operation::Shorten, path)?;
+        state.trace.number(bytes);
+        if !dies || state.random.one_in(2) {
+            let given = state.open(Operation::Shorten, path)?.shorten(to_usize(bytes));
+            let room = &mut state.faults.room_bytes;
+            *room = room.map(|room| room + to_u64(given));
+        }
+        if dies { Err(no_power(Operation::Shorten, path)) } else { Ok(()) }
+    }
+
     fn sync_data(&self, path: &str) -> Result<(), DiskError> {
         self.look(Operation::SyncData, path);
         let mut guard = self.state();

@@ -261,10 +261,14 @@ impl World {
         options.ids_max = IDS_MAX;
         options.streams_max = STREAMS_MAX;
         let faults = self.disk.faults_met();
+        let has_spare = self.has_spare();
         let opened = self.open(options, now)?;
         let stopped = std::mem::take(&mut self.stopped);
         let (mut writer, reader, recovered) = match opened {
             Ok(opened) => opened,
+            Err(Error::Disk { source }) if source.is_full() && has_spare => {
+                return Err(format!("I12: a start beside a spare log file wants room: {source}"));
+            }
             Err(_) if self.disk.faults_met() > faults => return Ok(None),
             Err(error) => return Err(format!("I12: the store does not open: {error}")),
         };
@@ -284,6 +288,12 @@ impl World {
         self.compare(&reader)?;
         self.tell_archived(&mut writer)?;
         Ok(Some((writer, reader)))
+    }
+
+    /// Whether there is a spare log file: then a start needs no room.
+    fn has_spare(&self) -> bool {
+        let names = self.disk.list("ledger").unwrap_or_default();
+        names.iter().any(|name| name.starts_with("spare-") && !name.ends_with(".tmp"))
     }
 
     /// Surveys the store, holds the archive's watermarks against it, and opens it.

@@ -1,10 +1,11 @@
 //! A disk that is really full: the data lies on a small file system, beside ballast that fills it up.
 //!
 //! What must be seen: intake is refused with 503 `disk_full` and nothing that was acknowledged is lost; reads are answered
-//! while the disk is full, and a start after a `kill -9` gets ready on it; when the ballast is gone, intake and flush go on
+//! while not a byte is free, and starts after a `kill -9` get ready on it, one after another; when the ballast is gone, intake and flush go on
 //! without anybody's help; in the end the store proves itself. It refuses to run without the right to mount, and says so.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,10 @@ const DISK_MIB: u64 = 32;
 /// What lies on it beside the store: the first is removed for intake to go on, the second for a flush.
 const BALLAST: [&str; 2] = ["ballast-1", "ballast-2"];
 const BALLAST_BYTES: usize = 6 << 20;
+/// What takes the last free byte.
+const PLUG: &str = "plug";
+/// Starts on one full disk.
+const STARTS: usize = 3;
 /// The code of a refusal for want of room.
 const FULL: &str = "disk_full";
 /// Passes of all producers within which a full disk must have been noticed.
@@ -45,8 +50,8 @@ pub(crate) fn run(binary: &Path, stores: u64) -> Result<(), String> {
         home.remove();
     }
     run::say(&format!(
-        "full disk: {stores} stores, {events} events acknowledged, each full twice, started and read while full, \
-         resumed by itself; lost 0, duplicated 0"
+        "full disk: {stores} stores, {events} events acknowledged, each full to the last byte, \
+         started {STARTS} times and read while full, resumed by itself; lost 0, duplicated 0"
     ));
     Ok(())
 }
@@ -59,10 +64,15 @@ fn life(home: &Home, small: &SmallDisk, seed: u64) -> Result<u64, String> {
     if fill(&server.door, &mut producers, &tally)? == 0 {
         return Err("the disk was full from the beginning: no trial".into());
     }
+    small.plug()?;
     reads(&server, &producers, "while the disk is full")?;
-    server.kill()?;
-    let server = home.serve().map_err(|why| format!("on a full disk: {why}"))?;
-    reads(&server, &producers, "after a start on a full disk")?;
+    let mut server = server;
+    for start in 1..=STARTS {
+        server.kill()?;
+        server = home.serve().map_err(|why| format!("start {start} on a full disk: {why}"))?;
+        reads(&server, &producers, &format!("after start {start} on a full disk"))?;
+    }
+    small.remove(PLUG)?;
     small.remove(BALLAST[0])?;
     resumed(&server.door, &mut producers, &tally)?;
     small.remove(BALLAST[1])?;
@@ -136,6 +146,19 @@ impl SmallDisk {
             written.map_err(|error| format!("no ballast: {error}"))?;
         }
         Ok(small)
+    }
+
+    /// Takes what is free to the last byte.
+    fn plug(&self) -> Result<(), String> {
+        let fail = |error: io::Error| format!("the disk cannot be plugged: {error}");
+        let mut plug = fs::File::create(self.place.join(PLUG)).map_err(fail)?;
+        loop {
+            match plug.write(&[1; 4096]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(fail(error)),
+            }
+        }
     }
 
     fn remove(&self, ballast: &str) -> Result<(), String> {

@@ -127,6 +127,15 @@ impl Disk for RealDisk {
         zero(&file, from, to).map_err(|error| DiskError::new(Operation::ZeroFill, path, &error))
     }
 
+    fn shorten(&self, path: &str, bytes: u64) -> Result<(), DiskError> {
+        let file = self.writable(Operation::Shorten, path)?;
+        let fail = |error: io::Error| DiskError::new(Operation::Shorten, path, &error);
+        if file.metadata().map_err(fail)?.len() <= bytes {
+            return Ok(());
+        }
+        file.set_len(bytes).map_err(fail)
+    }
+
     fn sync_data(&self, path: &str) -> Result<(), DiskError> {
         let file = self.writable(Operation::SyncData, path)?;
         let synced = file.sync_data();

@@ -122,6 +122,10 @@ impl Disk for MemoryDisk {
         self.write_at(path, from, &vec![0; usize::try_from(to - from).unwrap()])
     }
 
+    fn shorten(&self, path: &str, bytes: u64) -> Result<(), DiskError> {
+        self.file(Operation::Shorten, path, |file| file.truncate(usize::try_from(bytes).unwrap()))
+    }
+
     fn sync_data(&self, path: &str) -> Result<(), DiskError> {
         self.file(Operation::SyncData, path, |_| ())
     }

@@ -3,4 +3,5 @@
 
 mod everywhere;
 mod found;
+mod full;
 mod seeds;

@@ -20,7 +20,7 @@ pub(super) struct SimFile {
     durable: Vec<u8>,
     /// Per dirty sector, its bytes after each write since it was last clean, oldest first.
     dirty: BTreeMap<usize, Vec<Vec<u8>>>,
-    /// Lengths that the file grew to since the last sync, oldest first.
+    /// Lengths that the file got since the last sync, oldest first.
     lengths: Vec<usize>,
 }
 
@@ -61,6 +61,21 @@ impl SimFile {
             let now = sector_of(&self.live, sector).to_vec();
             self.dirty.entry(sector).or_default().push(now);
         }
+    }
+
+    /// Cuts the file; answers how many bytes that gave back.
+    pub(super) fn shorten(&mut self, length: usize) -> usize {
+        let given = self.live.len().saturating_sub(length);
+        if given > 0 {
+            self.live.truncate(length);
+            self.lengths.push(length);
+            // What was written behind the cut can no longer come back, the part of a sector neither.
+            self.dirty.retain(|sector, _| sector * SECTOR < length);
+            if let Some(versions) = self.dirty.get_mut(&(length / SECTOR)) {
+                versions.iter_mut().for_each(|bytes| bytes.truncate(length % SECTOR));
+            }
+        }
+        given
     }
 
     pub(super) fn sync(&mut self) {

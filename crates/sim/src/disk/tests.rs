@@ -158,3 +158,27 @@ fn one_seed_is_one_run() {
     assert_eq!(run(5), run(5));
     assert!((0..50).any(|seed| run(seed) != run(5)), "seeds differ");
 }
+
+#[test]
+fn a_cut_file_gives_its_room_back_and_is_whole_only_after_a_sync() {
+    let disk = FakeDisk::new(3);
+    disk.create("f").unwrap();
+    disk.zero_fill("f", 0, 2048).unwrap();
+    disk.sync_data("f").unwrap();
+    disk.plan(Faults { room_bytes: Some(0), ..Faults::default() });
+    disk.shorten("f", 4096).unwrap();
+    assert_eq!(disk.length("f").unwrap(), 2048, "a shorter file stays as it is");
+    disk.shorten("f", 1024).unwrap();
+    disk.create("g").unwrap();
+    disk.zero_fill("g", 0, 1024).unwrap();
+    assert!(disk.zero_fill("g", 1024, 1025).unwrap_err().is_full());
+    let lengths = outcomes("h", |disk| {
+        disk.create("h").unwrap();
+        disk.write_at("h", 0, &[7; 1024]).unwrap();
+        disk.sync_data("h").unwrap();
+        disk.sync_dir("").unwrap();
+        disk.shorten("h", 100).unwrap();
+    });
+    let whole = |length: usize| Some(vec![7; length]);
+    assert_eq!(lengths, BTreeSet::from([whole(100), whole(1024)]));
+}
