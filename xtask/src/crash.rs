@@ -7,10 +7,10 @@
 mod archive;
 mod full;
 mod fuse;
-mod http;
+pub(crate) mod http;
 mod load;
 mod rounds;
-mod server;
+pub(crate) mod server;
 mod store;
 mod trace;
 mod window;

@@ -109,3 +109,10 @@ pub enum Error {
         what: String,
     },
 }
+
+impl Error {
+    /// Whether stored bytes are not what was written.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Catalog { .. } | Self::Segment { .. })
+    }
+}

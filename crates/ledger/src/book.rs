@@ -46,6 +46,8 @@ pub(crate) struct Counts {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) keep_refused: AtomicU64,
     pub(crate) poisoned: AtomicU64,
+    pub(crate) checkpointed_at_ns: AtomicU64,
+    pub(crate) checkpointed_records: AtomicU64,
 }
 
 impl Counts {

@@ -80,6 +80,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether bytes on disk are not what was written.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Lost { .. })
+    }
+
     /// A damage in `file` at byte `offset`, of no known record.
     pub(crate) fn damaged(file: &str, offset: u64, what: impl Into<String>) -> Self {
         Damage::new(file, offset, what).into()

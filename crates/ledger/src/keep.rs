@@ -12,6 +12,7 @@
 //! is needed for an acknowledgement, so that everything may be late.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use event::ids::TenantId;
 use tlog::TreeSize;
@@ -152,6 +153,10 @@ impl Writer {
             stored += usize::from(self.store_checkpoint(&tenant)?);
         }
         self.keeper.checkpoints_at = Some(now.monotonic_ns);
+        let counts = &self.book.counts;
+        let records = counts.records.load(Ordering::Relaxed);
+        Counts::set(&counts.checkpointed_records, records);
+        Counts::set(&counts.checkpointed_at_ns, now.wall.0);
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub struct Reader {
 }
 
 /// Counters and gauges since the start, for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Frames made durable.
     pub frames: u64,
@@ -63,6 +63,10 @@ pub struct Stats {
     pub keep_refused: u64,
     /// 1 after a disk fault: nothing will be written any more.
     pub poisoned: u64,
+    /// When the newest checkpoint of every tenant was last on disk, as the wall clock had it; 0 before the first time.
+    pub checkpointed_at_ns: u64,
+    /// `records` as it was then: if it is less now, some record waits for its checkpoint.
+    pub checkpointed_records: u64,
 }
 
 impl Reader {
@@ -332,6 +336,8 @@ impl Reader {
             wal_bytes: counts.wal_bytes.load(Ordering::Relaxed),
             keep_refused: counts.keep_refused.load(Ordering::Relaxed),
             poisoned: counts.poisoned.load(Ordering::Relaxed),
+            checkpointed_at_ns: counts.checkpointed_at_ns.load(Ordering::Relaxed),
+            checkpointed_records: counts.checkpointed_records.load(Ordering::Relaxed),
         }
     }
 

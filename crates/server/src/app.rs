@@ -47,7 +47,7 @@ pub(crate) struct App {
     pub(crate) reads: Reads,
     pub(crate) cursors: Cursors,
     pub(crate) tails: Tails,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) queries: Queries,
     /// One permit for each large body that may be worked on: as many as there are processors.
     pub(crate) heavy: Semaphore,

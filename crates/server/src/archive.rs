@@ -37,6 +37,7 @@ use self::pace::Pace;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::Intake;
+use crate::metrics::Metrics;
 use crate::run::Reason;
 
 /// Time between two looks when nobody asks for one.
@@ -171,6 +172,8 @@ pub(crate) struct Parts {
     pub(crate) archive: Arc<lake::archive::Archive>,
     /// The time.
     pub(crate) clock: Clock,
+    /// Where damage is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Starts the thread.
@@ -267,10 +270,23 @@ impl Stage {
         for tenant in self.parts.reader.tenants() {
             while !self.flushes.rests(&tenant, now_ns) && self.is_due(&tenant) {
                 if let Err(error) = self.flush(&tenant, Pace::Patient) {
+                    self.count(&error);
                     tracing::warn!(%error, tenant = %tenant, "rows could not be archived yet");
                     self.flushes.failed(tenant.clone(), now_ns);
                 }
             }
+        }
+    }
+
+    /// Counts a failure that is damage.
+    fn count(&self, error: &FlushError) {
+        let is_damage = match error {
+            FlushError::Lake(error) => error.is_damage(),
+            FlushError::Ledger(error) => error.is_damage(),
+            FlushError::Busy | FlushError::Stopping => false,
+        };
+        if is_damage {
+            self.parts.metrics.damaged();
         }
     }
 

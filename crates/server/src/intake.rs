@@ -271,5 +271,5 @@ fn shipment(tenant: TenantId, travelling: Travelling, answer: &Answer) -> Option
     let keep: Vec<bool> = done.items.iter().map(|item| committed(item).is_some()).collect();
     let Travelling { rows, room } = travelling;
     let placed = rows.keep(&keep).place(first, done.received_at);
-    Some(Shipment { tenant, placed, room })
+    Some(Shipment { tenant, placed, received_at: done.received_at, room })
 }

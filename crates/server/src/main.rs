@@ -25,11 +25,14 @@ mod stored; // records, in the log or in a segment
 mod accounts; // counts that leave no record of their own
 mod auth; // who is it
 mod budget; // bytes in flight
+mod built; // what this binary is
 mod control; // tenants and API keys
+mod disk_space; // room on the disk
 mod failures; // reasons not to start, as exit codes
 mod handout; // files for local clients
 mod logs; // our own log
 mod manifest; // what a stopped store consists of
+mod measured; // the disk, timed
 mod metrics; // our own figures
 mod niceness; // who gives way
 mod salts; // slots of salt blocks

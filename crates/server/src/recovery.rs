@@ -31,6 +31,8 @@ use crate::config::Config;
 use crate::control::{ApiKey, Control, State};
 use crate::http::Gate;
 use crate::manifest::{self, Difference, Manifest};
+use crate::measured::Measured;
+use crate::metrics::Metrics;
 use crate::run::ClockWord;
 use crate::scratch::Scratch;
 use crate::ship::LostRange;
@@ -60,6 +62,8 @@ pub(crate) struct Recovered {
     pub(crate) control: Control,
     pub(crate) archive: Archive,
     pub(crate) hot: Arc<Hot>,
+    /// What the disk under the ledger is told to.
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) started: Started,
 }
 
@@ -81,7 +85,9 @@ pub(crate) fn open(
     gate.phase("ledger", 1);
     let mut options = Options::new(store.keyring.store().clone(), keyring::random());
     options.wal_file_bytes = config.wal_file_bytes;
-    let disk = Arc::new(RealDisk::new(&store.folder));
+    let metrics = Arc::new(Metrics::new());
+    let disk = RealDisk::new(&store.folder);
+    let disk = Arc::new(Measured::new(disk, clocks.clock, Arc::clone(&metrics)));
     let survey = ledger::survey(disk, options).map_err(|error| failures::ledger(&error))?;
     check_state(store, &survey)?;
     check_manifest(store, &survey)?;
@@ -107,7 +113,7 @@ pub(crate) fn open(
     let is_new = |lost: &&Lost| is_hot(lost) && !recorded.iter().any(|range| range.covers(lost));
     let unrecorded = found.lost.iter().filter(is_new).cloned().collect();
     let started = Started { ledger: found, unrecorded, word: clocks.word };
-    Ok(Recovered { writer, reader, control, archive, hot, started })
+    Ok(Recovered { writer, reader, control, archive, hot, metrics, started })
 }
 
 /// A ledger that is gone is damage, unless there never was one.

@@ -39,7 +39,6 @@ use crate::config::Config;
 use crate::http::{self, Cursors, Gate, Tails};
 use crate::intake::{self, LedgerThread};
 use crate::manifest::{self, Manifest};
-use crate::metrics::Metrics;
 use crate::recovery::{self, Clocks, Recovered};
 use crate::salts::Salts;
 use crate::store::{self, Store};
@@ -162,7 +161,7 @@ fn start(
     clocks: Clocks,
 ) -> Result<Server, Failure> {
     let Store { folder, lock, keyring, tenants, state: _, drawn } = store;
-    let Recovered { writer, reader, control, archive, hot, started } = recovered;
+    let Recovered { writer, reader, control, archive, hot, metrics, started } = recovered;
     let (tell, fault) = watch::channel(false);
     let (shipper, shipped, ship) =
         ship::start(Arc::clone(&hot)).map_err(|error| failures::io(&error))?;
@@ -174,6 +173,7 @@ fn start(
         intake: intake.clone(),
         archive: Arc::new(archive),
         clock: clocks.clock,
+        metrics: Arc::clone(&metrics),
     };
     let (archivist, archiving) =
         archive::start(parts, &config).map_err(|error| failures::io(&error))?;
@@ -201,7 +201,7 @@ fn start(
         reads: Reads::default(),
         cursors: Cursors::draw(),
         tails: Tails::new(),
-        metrics: Metrics::new(),
+        metrics,
         heavy: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         is_hot_full: AtomicBool::new(false),
     });

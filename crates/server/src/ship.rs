@@ -5,13 +5,14 @@
 //! ledger for long: its queue is bounded, and what it does is a copy of columns. Under load it gathers rows for a moment,
 //! since a change of the view costs the same for one row as for hundreds; a query that waits for rows ends the moment.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use event::canonical::System;
 use event::event::Event;
-use event::ids::TenantId;
+use event::ids::{TenantId, Timestamp};
 use event::record::Record;
 use event::system::SystemKind;
 use lake::rows::{RowsBuilder, Salt};
@@ -40,6 +41,8 @@ pub(crate) struct Shipment {
     pub(crate) tenant: TenantId,
     /// The rows with index and time of receipt.
     pub(crate) placed: Placed,
+    /// When the ledger took them.
+    pub(crate) received_at: Timestamp,
     /// What was set aside for them.
     pub(crate) room: Option<Room>,
 }
@@ -64,6 +67,8 @@ pub(crate) struct Shipped {
     /// The rows.
     pub(crate) hot: Arc<Hot>,
     arrived: Arc<Notify>,
+    /// When the rows that are being made queryable were received; 0 if none are.
+    under_way: Arc<AtomicU64>,
     thread: Thread,
 }
 
@@ -71,6 +76,14 @@ impl Shipped {
     /// Ends the moment for which rows are gathered: somebody waits for them.
     fn hurry(&self) {
         self.thread.unpark();
+    }
+
+    /// Age, at `now_ns`, of the committed rows that are being made queryable; 0 if none are.
+    pub(crate) fn lag_ns(&self, now_ns: u64) -> u64 {
+        match self.under_way.load(Ordering::Relaxed) {
+            0 => 0,
+            since_ns => now_ns.saturating_sub(since_ns),
+        }
     }
 
     /// A tenant's rows once they cover `size` records, or after a moment what there is: the coverage says it.
@@ -108,20 +121,27 @@ impl Shipped {
 pub(crate) fn start(hot: Arc<Hot>) -> std::io::Result<(Shipper, Shipped, JoinHandle<()>)> {
     let (queue, shipments) = mpsc::sync_channel(QUEUE);
     let arrived = Arc::new(Notify::new());
+    let under_way = Arc::new(AtomicU64::new(0));
     let work = {
         let (hot, arrived) = (Arc::clone(&hot), Arc::clone(&arrived));
-        move || run(&shipments, &hot, &arrived)
+        let under_way = Arc::clone(&under_way);
+        move || run(&shipments, &hot, (&arrived, &under_way))
     };
     let thread = std::thread::Builder::new().name("ship".to_owned()).spawn(work)?;
-    let shipped = Shipped { hot, arrived, thread: thread.thread().clone() };
+    let shipped = Shipped { hot, arrived, under_way, thread: thread.thread().clone() };
     Ok((Shipper { queue }, shipped, thread))
 }
 
-fn run(shipments: &mpsc::Receiver<Shipment>, hot: &Hot, arrived: &Notify) {
+fn run(
+    shipments: &mpsc::Receiver<Shipment>,
+    hot: &Hot,
+    (arrived, under_way): (&Notify, &AtomicU64),
+) {
     while let Ok(first) = shipments.recv() {
         let mut next = Some(first);
         while let Some(shipment) = next.take() {
             let tenant = shipment.tenant;
+            under_way.store(shipment.received_at.0, Ordering::Relaxed);
             let (mut placed, mut rooms) = (vec![shipment.placed], Vec::from_iter(shipment.room));
             // Neighbours of one tenant become one change of its view.
             while placed.len() < JOINED {
@@ -141,6 +161,7 @@ fn run(shipments: &mpsc::Receiver<Shipment>, hot: &Hot, arrived: &Notify) {
                 tracing::error!(%error, tenant = %tenant, "rows could not be made queryable");
             }
             arrived.notify_waiters();
+            under_way.store(0, Ordering::Relaxed);
         }
         // What comes meanwhile is joined. After a pause there is nothing to gather, and a first row is shown at once.
         std::thread::park_timeout(GATHER);

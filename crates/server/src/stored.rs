@@ -60,6 +60,10 @@ impl Records {
         tenant: &TenantId,
         range: &Range<u64>,
     ) -> Result<Records, StoredError> {
+        counted(app, Records::pieces(app, tenant, range))
+    }
+
+    fn pieces(app: &App, tenant: &TenantId, range: &Range<u64>) -> Result<Records, StoredError> {
         let mut pieces = Vec::new();
         let mut next = range.start;
         while next < range.end {
@@ -106,10 +110,25 @@ pub(crate) fn record(
     tenant: &TenantId,
     index: Index,
 ) -> Result<Option<Stored>, StoredError> {
-    match app.reader.record(tenant, index) {
+    let found = match app.reader.record(tenant, index) {
         Err(ledger::Error::Archived { .. }) => archived(app, tenant, index.0),
-        other => Ok(other?),
+        other => other.map_err(StoredError::from),
+    };
+    counted(app, found)
+}
+
+/// Counts damage that a reader met.
+fn counted<T>(app: &App, found: Result<T, StoredError>) -> Result<T, StoredError> {
+    let is_damage = match &found {
+        Ok(_) => false,
+        Err(StoredError::Ledger(error)) => error.is_damage(),
+        Err(StoredError::Lake(error)) => error.is_damage(),
+        Err(StoredError::Missing { .. } | StoredError::Unplaced { .. }) => true,
+    };
+    if is_damage {
+        app.metrics.damaged();
     }
+    found
 }
 
 /// The record that a number of a stream became, which the ledger says was stored.

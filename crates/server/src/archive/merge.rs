@@ -21,6 +21,7 @@ use super::backoff::Backoff;
 use super::pace::Pace;
 use super::{LOOK_EVERY, Parts, RETRY_AFTER_NS};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::niceness;
 
 /// How long segments that could not be merged are left alone at most: a damaged one stays damaged.
@@ -56,6 +57,7 @@ pub(super) fn start(
         reader: parts.reader.clone(),
         archive: Arc::clone(&parts.archive),
         clock: parts.clock,
+        metrics: Arc::clone(&parts.metrics),
         freed,
         merge: Merge { rows_max, bytes_max, ..Merge::default() },
         segments: Backoff::new(RETRY_AFTER_NS, REST_MAX_NS),
@@ -106,6 +108,7 @@ struct Merger {
     reader: Reader,
     archive: Arc<Archive>,
     clock: Clock,
+    metrics: Arc<Metrics>,
     /// Told when the rows of a merge have left memory.
     freed: Arc<Notify>,
     merge: Merge,
@@ -177,6 +180,9 @@ impl Merger {
                     looked = Looked::Merged;
                 }
                 Err(error) => {
+                    if error.is_damage() {
+                        self.metrics.damaged();
+                    }
                     tracing::warn!(%error, tenant = %tenant, "segments could not be merged yet");
                     for name in to_blame(&inputs, &error) {
                         self.segments.failed(name.to_owned(), now_ns);

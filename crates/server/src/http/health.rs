@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use event::code::Code;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use super::{Gate, json as json_response, opened};
 use crate::metrics::Reading;
+use crate::metrics::text::Form;
+use crate::{built, disk_space};
 
 /// `GET /livez`.
 pub(super) async fn live() -> Response {
@@ -73,21 +75,32 @@ impl Check {
     }
 }
 
-/// `GET /metrics`.
-pub(super) async fn metrics(State(gate): State<Arc<Gate>>) -> Result<Response, Problem> {
+/// `GET /metrics`: Prometheus's text format, or OpenMetrics for who accepts that.
+pub(super) async fn metrics(
+    State(gate): State<Arc<Gate>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let app = opened(&gate)?;
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let form = Form::of(accept.unwrap_or_default());
+    let now_ns = app.clock.wall().0;
     let reading = Reading {
         hot_bytes: app.shipped.hot.used(),
-        bytes_in_flight: app.budget.used(),
+        hot_max_bytes: app.shipped.hot.bytes_max(),
+        in_flight_bytes: app.budget.used(),
+        free_bytes: disk_space::free_bytes(&app.config.data_dir),
+        index_lag_ns: app.shipped.lag_ns(now_ns),
+        tree_size: app.tenants.all().iter().map(|tenant| app.size(&tenant.id)).sum(),
+        now_ns,
         ledger: app.reader.stats(),
     };
-    let figures = app.metrics.text(reading).map_err(Problem::internal)?;
-    Ok(text("application/openmetrics-text; version=1.0.0; charset=utf-8", figures))
+    let figures = app.metrics.text(form, &reading).map_err(Problem::internal)?;
+    Ok(text(form.media(), figures))
 }
 
 /// `GET /version`.
 pub(super) async fn version() -> Response {
-    let version = json!({ "name": "indelible", "version": env!("CARGO_PKG_VERSION") });
+    let version = json!({ "name": "indelible", "version": built::VERSION });
     json_response(200, version.to_string())
 }
 

@@ -145,7 +145,7 @@ async fn take(
     .await?;
     let (results, made) = append::append(&app, &sender, prepared, &split.items).await?;
     app.accounts.count((&sender.tenant.id, &sender.producer), &results, made.clone());
-    app.metrics.items(Counts::of(&results), charged.bytes.len());
+    app.metrics.items(&results, charged.bytes.len());
     Ok(Taken { shape: split.shape, results, made })
 }
 

@@ -90,6 +90,8 @@ impl IntoResponse for Problem {
         let media = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, media);
         headers.extend(self.headers);
+        // For whoever counts refusals behind the handler.
+        response.extensions_mut().insert(self.code);
         response
     }
 }

@@ -68,7 +68,6 @@ pub(super) async fn post(
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let (view, limits, sql) = (caller.view.clone(), limits(&app), asked.sql);
     let tenant = query::Tenant { rows, streams: streams(&app, &caller) };
-    app.metrics.query();
     // Work goes on for a moment after its caller has left: it keeps its slot as long.
     let slot = Arc::new(slot);
     let running = Arc::clone(&slot);

@@ -198,7 +198,6 @@ where
     let slot = sql::slot(app).await?;
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let work = work(rows, caller.view.clone(), sql::limits(app));
-    app.metrics.query();
     let work = app.queries.runtime.spawn(async move {
         let _slot = slot;
         work.await

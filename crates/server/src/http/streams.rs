@@ -137,6 +137,9 @@ pub(super) async fn lost(
     let closed = |_| Problem::new(Code::Stopping, "the server takes no more events");
     let done = ingest::settled(answer.map_err(closed)?)?;
     let index = declared(&app, (&tenant.id, &stream), (from, to), &done)?;
+    if let Some(ItemAnswer::Committed { .. }) = done.items.first() {
+        app.metrics.lost(to.0 - from.0 + 1);
+    }
     Ok(json_response(
         200,
         json!({ "status": "gap", "index": index.0, "from": from.0, "to": to.0 }).to_string(),

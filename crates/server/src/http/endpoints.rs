@@ -1,0 +1,131 @@
+//! Every endpoint there is: method, path, what it needs, and the handler that answers.
+//!
+//! INVARIANT (I8): the router is made of [`ENDPOINTS`] and of nothing else, so that no path is served that says not what it
+//! needs, and none is listed that is not served.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware;
+use axum::routing::{MethodRouter, delete, get, post};
+use event::code::Code;
+
+use super::problem::Problem;
+use super::{
+    Gate, admin, guard, health, importers, ingest, proofs, query, search, segments, streams, tail,
+};
+
+/// What an endpoint needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: anybody who can connect.
+    Nothing,
+    /// The scope `write` and a producer.
+    Write,
+    /// The scope `read`.
+    Read,
+    /// The scope `read`, or `write` as the producer of what is asked for; the handler looks who that is.
+    Sent,
+    /// The scope `log:read`, on the tenant in the path.
+    LogRead,
+    /// The scope `admin`; the handler looks on which tenant.
+    Admin,
+}
+
+/// One method of one path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Endpoint {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) need: Need,
+    handler: fn() -> MethodRouter<Arc<Gate>>,
+}
+
+/// A path that is read.
+const fn reads(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Gate>>,
+) -> Endpoint {
+    Endpoint { method: "GET", path, need, handler }
+}
+
+/// A path that is sent something.
+const fn takes(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Gate>>,
+) -> Endpoint {
+    Endpoint { method: "POST", path, need, handler }
+}
+
+/// A path whose thing is ended.
+const fn ends(
+    path: &'static str,
+    need: Need,
+    handler: fn() -> MethodRouter<Arc<Gate>>,
+) -> Endpoint {
+    Endpoint { method: "DELETE", path, need, handler }
+}
+
+/// Every endpoint.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    reads("/livez", Need::Nothing, || get(health::live)),
+    reads("/readyz", Need::Nothing, || get(health::ready)),
+    reads("/metrics", Need::Nothing, || get(health::metrics)),
+    reads("/version", Need::Nothing, || get(health::version)),
+    takes("/v1/events", Need::Write, || post(ingest::post)),
+    reads("/v1/events/{id}", Need::Read, || get(proofs::event)),
+    reads("/v1/events/{id}/proof", Need::Sent, || get(proofs::proof)),
+    reads("/v1/receipts/{id}", Need::Sent, || get(proofs::receipt)),
+    takes("/v1/query", Need::Read, || post(query::post)),
+    takes("/v1/search", Need::Read, || post(search::post)),
+    takes("/v1/search/histogram", Need::Read, || post(search::histogram)),
+    takes("/v1/search/suggest", Need::Read, || post(search::suggest)),
+    takes("/v1/search/parse", Need::Read, || post(search::parse)),
+    takes("/v1/tail", Need::Read, || post(tail::post)),
+    reads("/v1/tail/{ticket}", Need::Nothing, || get(tail::stream)),
+    reads("/v1/segments", Need::Read, || get(segments::list)),
+    takes("/v1/segments/flush", Need::Write, || post(segments::flush)),
+    reads("/v1/producers", Need::Read, || get(streams::producers)),
+    reads("/v1/streams/{producer}/{instance}/{seq}", Need::Sent, || get(streams::number)),
+    takes("/v1/streams/{producer}/{instance}/lost", Need::Write, || post(streams::lost)),
+    reads("/v1/import-key", Need::Write, || get(importers::key)),
+    takes("/v1/import/known", Need::Write, || post(importers::known)),
+    reads("/v1/tenants", Need::Admin, || get(admin::tenants)),
+    takes("/v1/tenants", Need::Admin, || post(admin::create_tenant)),
+    reads("/v1/keys", Need::Admin, || get(admin::keys)),
+    takes("/v1/keys", Need::Admin, || post(admin::create_key)),
+    ends("/v1/keys/{lookup}", Need::Admin, || delete(admin::revoke_key)),
+    reads("/t/{tenant}/checkpoint", Need::LogRead, || get(proofs::checkpoint)),
+    reads("/t/{tenant}/tile/{*path}", Need::LogRead, || get(proofs::tile)),
+];
+
+/// The whole interface over one gate.
+pub(crate) fn router(gate: Arc<Gate>) -> Router {
+    let served = ENDPOINTS
+        .iter()
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, (endpoint.handler)()));
+    served
+        .method_not_allowed_fallback(no_method)
+        .fallback(no_path)
+        .layer(middleware::from_fn_with_state(Arc::clone(&gate), guard::guard))
+        .with_state(gate)
+}
+
+/// What the endpoint of this method and path needs. `HEAD` is `GET` without its body.
+pub(super) fn need(method: &Method, path: &str) -> Option<Need> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let found =
+        ENDPOINTS.iter().find(|endpoint| endpoint.method == method && endpoint.path == path);
+    found.map(|endpoint| endpoint.need)
+}
+
+async fn no_path() -> Problem {
+    Problem::new(Code::NotFound, "there is no such path")
+}
+
+async fn no_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "the path is there, but not with this method")
+}

@@ -1,0 +1,111 @@
+//! What every request passes before and behind its handler: who is it, may they, how long did it take.
+//!
+//! Promises: a handler is reached only by a caller that its endpoint admits; every answer is counted, refusals too. Refuses
+//! to look at a body before the caller was identified.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use event::code::Code;
+use event::ids::{ProducerId, TenantId};
+use policy::Action;
+
+use super::problem::Problem;
+use super::{Caller, Gate, Need, body, decide, need};
+use crate::app::App;
+use crate::auth;
+use crate::metrics::{Asked, Decided};
+
+/// Judges a request before its handler sees it, and counts the answer.
+pub(super) async fn guard(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let live = request.uri().path() == "/livez";
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let path = matched.as_ref().map_or("", MatchedPath::as_str);
+    let need = need(request.method(), path);
+    let app = match gate.app() {
+        Err(recovering) if !live => return recovering.into_response(),
+        Err(_) => return next.run(request).await,
+        Ok(app) => app,
+    };
+    let began_ns = app.clock.monotonic_ns();
+    let response = match admit(app, need, &mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            let (parts, sent) = request.into_parts();
+            body::discard(&parts.headers, sent, body::UNASKED_BYTES_MAX).await;
+            problem.into_response()
+        }
+    };
+    let took_ns = app.clock.monotonic_ns().saturating_sub(began_ns);
+    count(app, (path, need), &response, took_ns);
+    response
+}
+
+/// Counts an answer.
+fn count(app: &App, (path, need): (&str, Option<Need>), response: &Response, took_ns: u64) {
+    let metrics = &app.metrics;
+    metrics.answer(response.status().as_u16());
+    let code = response.extensions().get::<Code>().copied();
+    let is_anybody = matches!(need, None | Some(Need::Nothing));
+    if !is_anybody && code != Some(Code::Unauthorized) {
+        metrics.decided(match code {
+            Some(Code::Forbidden) => Decided::Denied,
+            _ => Decided::Allowed,
+        });
+    }
+    match (path, need) {
+        ("/v1/events", Some(Need::Write)) => metrics.ingested(took_ns),
+        ("/v1/query", Some(_)) => metrics.asked(Asked::Sql, took_ns),
+        ("/v1/search", Some(_)) => metrics.asked(Asked::Search, took_ns),
+        ("/v1/search/histogram", Some(_)) => metrics.asked(Asked::Histogram, took_ns),
+        ("/v1/search/suggest", Some(_)) => metrics.asked(Asked::Suggest, took_ns),
+        _ => {}
+    }
+}
+
+/// Finds out who asks and whether they may, and notes it in the request. Neither a path nor a method that is not served
+/// tells a stranger anything: without a need the fallbacks answer.
+fn admit(app: &App, need: Option<Need>, request: &mut Request) -> Result<(), Problem> {
+    let Some(need) = need.filter(|need| *need != Need::Nothing) else { return Ok(()) };
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    let Some(key) = auth::identify(&app.control, authorization) else {
+        let challenge = HeaderValue::from_static("Bearer");
+        let detail = "there is no credential, or it is not a good one";
+        return Err(
+            Problem::new(Code::Unauthorized, detail).header(header::WWW_AUTHENTICATE, challenge)
+        );
+    };
+    let principal = key.principal;
+    let own = principal.producer.clone();
+    let (action, tenant) = match need {
+        Need::Nothing => return Ok(()),
+        Need::Write => (Action::Write, principal.tenant.clone()),
+        Need::Read => (Action::Read, principal.tenant.clone()),
+        Need::Sent => (sent_by_anybody(own.as_ref()), principal.tenant.clone()),
+        Need::LogRead => (Action::LogRead, tenant_in(request.uri().path())?),
+        Need::Admin => (Action::Admin, principal.tenant.clone()),
+    };
+    let view = decide(&principal, action, &tenant)?;
+    request.extensions_mut().insert(Caller { principal, credential: key.lookup, view });
+    Ok(())
+}
+
+/// Whether they may ask at all, before it is known whose record it is.
+fn sent_by_anybody(own: Option<&ProducerId>) -> Action<'_> {
+    own.map_or(Action::Read, |producer| Action::ReadSent { producer })
+}
+
+/// The tenant in `/t/{tenant}/...`. A name that cannot be one is another tenant's, like any that is not the caller's.
+fn tenant_in(path: &str) -> Result<TenantId, Problem> {
+    let name = path.strip_prefix("/t/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let other = |_| Problem::new(Code::Forbidden, policy::Denial::OtherTenant.to_string());
+    TenantId::parse(name).map_err(other)
+}
