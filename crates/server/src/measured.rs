@@ -53,6 +53,10 @@ impl Disk for Measured {
         self.disk.zero_fill(path, from, to)
     }
 
+    fn shorten(&self, path: &str, length: u64) -> Result<(), DiskError> {
+        self.disk.shorten(path, length)
+    }
+
     fn sync_data(&self, path: &str) -> Result<(), DiskError> {
         let began_ns = self.clock.monotonic_ns();
         let synced = self.disk.sync_data(path);
