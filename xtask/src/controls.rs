@@ -100,6 +100,26 @@ const PLANTED: &[Control] = &[
         test: "standing::an_index_that_was_given_before_is_a_failure",
         found: "it never came to it",
     },
+    // A layer that makes the future of its event and does not wait for it, believes whoever says where a call came from,
+    // or takes a gRPC call for done because its HTTP status is 200.
+    Control {
+        name: "layer_never_waits",
+        selection: PRODUCER,
+        test: "layers::an_answer_comes_once_its_event_is_in_the_spool",
+        found: "was answered and is not in the spool",
+    },
+    Control {
+        name: "layer_believes_anybody",
+        selection: PRODUCER,
+        test: "layers::a_forwarded_address_is_believed_of_the_owners_proxies_alone",
+        found: "assertion `left == right` failed: []",
+    },
+    Control {
+        name: "layer_http_for_grpc",
+        selection: PRODUCER,
+        test: "grpc::a_call_ended_as_its_trailers_say",
+        found: "0 found: wanted",
+    },
 ];
 
 /// Runs all of them, or those that are named.

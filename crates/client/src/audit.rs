@@ -13,23 +13,31 @@
 //! last 50 ms) and is delivered once, by this process or by the next that opens the same folder. Refuses to drop an event
 //! without saying so, and to start a runtime.
 
+mod actor;
+mod commit;
 mod record;
 pub(crate) mod recorder;
 mod settings;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::event::Event;
-use event::ids::Seq;
+use event::ids::Instance;
+use tlog::note::VerifierKey;
 
-pub use self::record::{Committed, Record};
+pub use self::actor::Actor;
+pub use self::commit::{Commit, Committed};
+pub use self::record::Record;
 pub use self::settings::Settings;
+pub use self::watch::Watch;
 use crate::client::Client;
+use crate::clock::Deadline;
 use crate::connection::{Connection, DATA_DIR};
 use crate::deliver::Sender;
 use crate::error::Error;
-use crate::intake::{Answer, Intake, Role};
+use crate::intake::{Intake, Role};
+use crate::lane::Lane;
 use crate::report::Counters;
 use crate::spool::folder;
 use recorder::Recorder;
@@ -56,14 +64,21 @@ enum Place {
 #[derive(Debug)]
 struct Spooled {
     intake: Arc<Intake>,
+    instance: Instance,
+    /// Writes to the spool for tasks.
+    writing: Arc<Lane>,
+    /// Fetches and checks receipts for tasks.
+    proving: Arc<Lane>,
     client: Client,
     settings: Settings,
-    keys: Vec<String>,
+    keys: Vec<VerifierKey>,
 }
 
 impl Drop for Spooled {
     fn drop(&mut self) {
-        self.intake.stop();
+        self.proving.close();
+        // The thread that writes does what was handed to it, and stops the others.
+        self.writing.close();
     }
 }
 
@@ -87,9 +102,11 @@ impl Audit {
     pub fn open(name: &str, connection: &Connection, settings: Settings) -> Result<Audit, Error> {
         let service = settings::service(name)?;
         let client = Client::new(connection)?;
-        let (mut settings, reporter) = settings.checked()?;
+        let (settings, reporter) = settings.checked()?;
+        let keys = pinned(&settings, connection)?;
+        let folder = settings.spool_dir.display().to_string();
         let failed = |error: std::io::Error| Error::SpoolDisk {
-            folder: settings.spool_dir.display().to_string(),
+            folder: folder.clone(),
             why: error.to_string(),
         };
         let taken = folder::take(&settings.spool_dir).map_err(failed)?;
@@ -103,10 +120,11 @@ impl Audit {
         let adopted =
             adopted.map(|spool| Arc::new(Intake::new(spool, Role::Adopted, Arc::clone(&report))));
         let adopted: Vec<Arc<Intake>> = adopted.collect();
-        start(&intake, &client, adopted, &settings).map_err(failed)?;
-        let keys = std::mem::take(&mut settings.keys);
-        let keys = if keys.is_empty() { connection.checkpoint_keys.clone() } else { keys };
-        let place = Place::Spool(Box::new(Spooled { intake, client, settings, keys }));
+        let instance = intake.look(|spool| spool.instance());
+        let (writing, proving) = (Arc::<Lane>::default(), Arc::<Lane>::default());
+        let spooled = Spooled { intake, instance, writing, proving, client, settings, keys };
+        spooled.start(adopted).map_err(failed)?;
+        let place = Place::Spool(Box::new(spooled));
         Ok(Audit { shared: Arc::new(Shared { service, place }) })
     }
 
@@ -122,7 +140,7 @@ impl Audit {
     }
 
     /// An event in the making: somebody did `action` now.
-    pub fn record(&self, action: &str) -> Record<'_> {
+    pub fn record(&self, action: &str) -> Record {
         Record::new(self, action)
     }
 
@@ -132,7 +150,11 @@ impl Audit {
     /// `Undelivered` at the limit. Nothing is lost by it.
     pub fn flush(&self, limit: Duration) -> Result<(), Error> {
         match &self.shared.place {
-            Place::Spool(spooled) => spooled.intake.flush(limit),
+            Place::Spool(spooled) => {
+                let deadline = Deadline::after(limit);
+                spooled.writing.drain(limit);
+                spooled.intake.flush(deadline.left())
+            }
             Place::Memory(_) => Ok(()),
         }
     }
@@ -144,8 +166,26 @@ impl Audit {
     /// `Undelivered` at the limit.
     pub fn close(self, limit: Duration) -> Result<(), Error> {
         match &self.shared.place {
-            Place::Spool(spooled) => spooled.intake.close(limit),
+            Place::Spool(spooled) => {
+                let deadline = Deadline::after(limit);
+                spooled.writing.drain(limit);
+                spooled.intake.begin_close();
+                spooled.writing.close();
+                let flushed = spooled.intake.flush(deadline.left());
+                spooled.proving.drain(deadline.left());
+                spooled.proving.close();
+                spooled.intake.end(deadline.left());
+                flushed
+            }
             Place::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Whether the next event is likely to be refused for want of room or for the disk; asked without waiting.
+    pub(crate) fn refuses(&self) -> bool {
+        match &self.shared.place {
+            Place::Spool(spooled) => spooled.intake.refuses(),
+            Place::Memory(_) => false,
         }
     }
 
@@ -157,42 +197,48 @@ impl Audit {
             Place::Memory(recorder) => recorder.counters(),
         }
     }
-
-    /// Checks an event and writes it.
-    fn take(&self, event: &[u8], wait: Duration, answer: Answer) -> Result<Seq, Error> {
-        if let Err(rejection) = Event::parse(event) {
-            return Err(Error::Invalid { rejection: Box::new(rejection) });
-        }
-        match &self.shared.place {
-            Place::Spool(spooled) => spooled.intake.append(event, wait, answer),
-            Place::Memory(recorder) => Ok(recorder.take(event)),
-        }
-    }
 }
 
-/// Starts the threads: one that syncs, one that sends, and one that sends what the dead left.
-fn start(
-    intake: &Arc<Intake>,
-    client: &Client,
-    adopted: Vec<Arc<Intake>>,
-    settings: &Settings,
-) -> std::io::Result<()> {
-    let syncing = Arc::clone(intake);
-    run("indelible-sync", intake, move || syncing.sync_until_stopped())?;
-    let sender = Sender::new(Arc::clone(intake), client.clone(), settings.patience);
-    run("indelible-send", intake, move || sender.run())?;
-    if adopted.is_empty() {
-        return Ok(());
-    }
-    let (own, client, patience) = (Arc::clone(intake), client.clone(), settings.patience);
-    run("indelible-adopt", intake, move || {
-        for orphan in adopted {
-            own.beside(Some(Arc::clone(&orphan)));
-            Sender::new(orphan, client.clone(), patience).run();
-            // Its lock goes with it: the spool is free for the next process.
-            own.beside(None);
-        }
+/// The keys that receipts and checkpoints must be signed by.
+fn pinned(settings: &Settings, connection: &Connection) -> Result<Vec<VerifierKey>, Error> {
+    let keys = &settings.keys;
+    let keys = if keys.is_empty() { &connection.checkpoint_keys } else { keys };
+    let parsed = keys.iter().map(|key| VerifierKey::parse(key)).collect::<Result<_, _>>();
+    parsed.map_err(|error| Error::Setup {
+        what: format!("a pinned key is none: {error}"),
+        hint: "pin the lines of `checkpoint_keys` as the server printed them",
     })
+}
+
+impl Spooled {
+    /// Starts the threads: one that syncs, one that sends, one that sends what the dead left, and two for tasks.
+    fn start(&self, adopted: Vec<Arc<Intake>>) -> std::io::Result<()> {
+        let intake = &self.intake;
+        let syncing = Arc::clone(intake);
+        run("indelible-sync", intake, move || syncing.sync_until_stopped())?;
+        let patience = self.settings.patience;
+        let sender = Sender::new(Arc::clone(intake), self.client.clone(), patience);
+        run("indelible-send", intake, move || sender.run())?;
+        let (writing, written) = (Arc::clone(&self.writing), Arc::clone(intake));
+        run("indelible-write", intake, move || {
+            writing.run();
+            written.stop_unless_closing();
+        })?;
+        let proving = Arc::clone(&self.proving);
+        run("indelible-prove", intake, move || proving.run())?;
+        if adopted.is_empty() {
+            return Ok(());
+        }
+        let (own, client) = (Arc::clone(intake), self.client.clone());
+        run("indelible-adopt", intake, move || {
+            for orphan in adopted {
+                own.beside(Some(Arc::clone(&orphan)));
+                Sender::new(orphan, client.clone(), patience).run();
+                // Its lock goes with it: the spool is free for the next process.
+                own.beside(None);
+            }
+        })
+    }
 }
 
 /// Runs `work` on a thread that `intake` knows of.

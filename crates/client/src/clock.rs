@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use event::ids::{EventId, Instance, Timestamp};
 
 /// The moment by which a call must have ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
@@ -24,6 +24,13 @@ impl Deadline {
         #[expect(clippy::disallowed_methods, reason = "the one clock of this crate")]
         let now = Instant::now();
         self.0.saturating_duration_since(now)
+    }
+
+    /// What has gone by since.
+    pub(crate) fn passed(self) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "the one clock of this crate")]
+        let now = Instant::now();
+        now.saturating_duration_since(self.0)
     }
 }
 

@@ -108,7 +108,7 @@ impl Exchange {
         path: &str,
         headers: &[(&str, String)],
     ) -> Result<Result<Opened, Reply>, Failure> {
-        let mut built = ureq::http::Request::builder()
+        let mut built = http::Request::builder()
             .method("GET")
             .uri(format!("{}{path}", self.url))
             .header("authorization", &self.authorization);
@@ -132,7 +132,7 @@ impl Exchange {
             Method::Post => "POST",
             Method::Delete => "DELETE",
         };
-        let mut built = ureq::http::Request::builder()
+        let mut built = http::Request::builder()
             .method(method)
             .uri(format!("{}{}", self.url, request.path))
             .header("authorization", &self.authorization);
@@ -154,7 +154,7 @@ impl Exchange {
 }
 
 /// The whole of an answer.
-fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Reply, Failure> {
+fn read(mut answer: http::Response<ureq::Body>) -> Result<Reply, Failure> {
     let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
     let retry_after = header("retry-after").and_then(|value| parse_retry_after(&value));
     let (coverage, cursor) = (header(COVERAGE_HEADER), header(CURSOR_HEADER));

@@ -38,7 +38,7 @@ fn record(audit: &Audit, number: u64) -> String {
 }
 
 /// The targets of what the server has, in order.
-fn delivered(server: &Server) -> Vec<String> {
+pub(crate) fn delivered(server: &Server) -> Vec<String> {
     let events = server.ledger.lock().unwrap().events();
     let target = |event: String| {
         let event: serde_json::Value = serde_json::from_str(&event).unwrap();

@@ -4,7 +4,11 @@
 mod answers;
 mod audits;
 mod fake;
+mod grpc;
+mod layers;
 mod ledger;
 mod retries;
 mod standing;
 mod tails;
+mod tasks;
+mod watches;

@@ -313,7 +313,7 @@ fn a_commit_waits_for_the_ledger_and_for_a_receipt_that_holds() {
     let url = nobody.url.clone();
     nobody.finish();
     let (audit, _) = open_with(&url, root.path(), |settings| settings.commit_wait(SHORT));
-    let error = audit.record("invoice.void").actor("ana@acme").commit().unwrap_err();
+    let error = audit.record("invoice.void").actor("ana@acme").commit().wait().unwrap_err();
     assert!(matches!(error, Error::Undelivered { events: 1, .. }), "{error}");
     assert!(audit.close(SHORT).is_err());
     released(root.path());
@@ -326,7 +326,7 @@ fn a_commit_waits_for_the_ledger_and_for_a_receipt_that_holds() {
     let fake = Fake::start(vec![result(7), result(8), json("200 OK", "", "{}")]);
     let (audit, _) = open(&fake.url, root.path());
     audit.flush(LIMIT).unwrap();
-    let error = audit.record("invoice.void").actor("ana@acme").commit().unwrap_err();
+    let error = audit.record("invoice.void").actor("ana@acme").commit().wait().unwrap_err();
     assert!(
         matches!(&error, Error::Garbled { why, .. } if why.contains("does not hold")),
         "{error}"
