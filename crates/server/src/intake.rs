@@ -15,6 +15,7 @@ use event::ids::TenantId;
 use lake::{Room, Rows};
 use ledger::{Answer, Append, ItemAnswer, Now, Writer};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Span;
 
 use crate::clock::Clock;
 use crate::ship::{Shipment, Shipper};
@@ -47,6 +48,8 @@ struct Job {
     append: Append,
     rows: Travelling,
     answer: oneshot::Sender<Answer>,
+    /// The request on whose behalf it is.
+    span: Span,
 }
 
 /// The rows of an append: one for each of its items, and the room that was set aside for them.
@@ -110,7 +113,7 @@ impl Intake {
     /// Appends and waits for the answer. When the caller goes away the append still happens.
     pub(crate) async fn append(&self, append: Append, rows: Travelling) -> Result<Answer, Closed> {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Job { append, rows, answer });
+        let job = Box::new(Job { append, rows, answer, span: Span::current() });
         self.orders.send(Order::Append(job)).await.map_err(|_| Closed)?;
         answered.await.map_err(|_| Closed)
     }
@@ -200,18 +203,33 @@ impl Owner {
         }
         let mut appends = Vec::with_capacity(jobs.len());
         let mut waiting = Vec::with_capacity(jobs.len());
-        for Job { append, rows, answer } in jobs {
-            waiting.push((append.tenant.clone(), rows, answer));
+        for Job { append, rows, answer, span } in jobs {
+            waiting.push((append.tenant.clone(), rows, answer, span));
             appends.push(append);
         }
         let answers = self.writer.turn(self.now(), appends);
-        for (answer, (tenant, rows, asker)) in answers.into_iter().zip(waiting) {
+        for (answer, (tenant, rows, asker, span)) in answers.into_iter().zip(waiting) {
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                span.in_scope(|| committed(&answer));
+            }
             if let Some(shipment) = shipment(tenant, rows, &answer) {
                 self.shipper.send(shipment);
             }
             // Who asked may have gone away; what was appended stays.
             let _received = asker.send(answer);
         }
+    }
+}
+
+/// Says on behalf of a request where its records are now, durably.
+fn committed(answer: &Answer) {
+    let Answer::Done(done) = answer else { return };
+    let indices = done.items.iter().filter_map(|item| match item {
+        ItemAnswer::Committed { index } => Some(index.0),
+        ItemAnswer::Seen { .. } | ItemAnswer::Archived { .. } => None,
+    });
+    if let Some((first, last)) = indices.map(|index| (index, index)).reduce(|a, b| (a.0, b.1)) {
+        tracing::debug!(first_index = first, last_index = last, "committed");
     }
 }
 

@@ -19,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::logs::Said;
 use table::Row;
 use text::Form;
 
@@ -175,7 +176,7 @@ impl Rows {
 
 impl Metrics {
     /// All figures at zero.
-    pub(crate) fn new() -> Metrics {
+    pub(crate) fn new(said: &Said) -> Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(BOUNDS_S);
         let metrics = Metrics {
             registry: Registry::default(),
@@ -195,6 +196,7 @@ impl Metrics {
         metrics.begin_at_zero();
         let mut rows = Rows(Registry::with_prefix(table::PREFIX));
         metrics.register(&mut rows);
+        rows.add(&table::LOG_MESSAGES, said.family());
         metrics.read.register(&mut rows);
         Metrics { registry: rows.0, ..metrics }
     }

@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{ApiKey, Control, State};
 use crate::http::Gate;
+use crate::logs::Said;
 use crate::manifest::{self, Difference, Manifest};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
@@ -81,11 +82,12 @@ pub(crate) fn open(
     config: &Config,
     clocks: Clocks,
     gate: &Gate,
+    said: &Said,
 ) -> Result<Recovered, Failure> {
     gate.phase("ledger", 1);
     let mut options = Options::new(store.keyring.store().clone(), keyring::random());
     options.wal_file_bytes = config.wal_file_bytes;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::new(said));
     let disk = RealDisk::new(&store.folder);
     let disk = Arc::new(Measured::new(disk, clocks.clock, Arc::clone(&metrics)));
     let survey = ledger::survey(disk, options).map_err(|error| failures::ledger(&error))?;
@@ -328,7 +330,7 @@ fn tell(found: &ledger::Recovered) {
     let ledger::Recovered { records, sections, wal_files, cut_bytes, clean_stop, .. } = *found;
     tracing::info!(records, sections, wal_files, cut_bytes, clean_stop, "the ledger is open");
     for lost in &found.lost {
-        tracing::warn!(%lost, "records are lost, the rest is not");
+        tracing::error!(%lost, "records are lost, the rest is not");
     }
     for file in &found.quarantined {
         tracing::warn!(%file, "a file that is not ours was moved to quarantine");

@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Cursors, Gate, Tails};
 use crate::intake::{self, LedgerThread};
+use crate::logs::Said;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{self, Clocks, Recovered};
 use crate::salts::Salts;
@@ -71,7 +72,12 @@ pub(crate) enum ClockWord {
 }
 
 /// Serves until it is told to stop.
-pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    config: Config,
+    clock: Clock,
+    word: ClockWord,
+    said: &Said,
+) -> Result<Exit, Failure> {
     http::loopback(&config.listen).map_err(|error| failures::listen(&error))?;
     let store =
         store::open(&config, clock.wall()).map_err(|error| failures::store(&error, &config))?;
@@ -80,7 +86,7 @@ pub(crate) fn run(config: Config, clock: Clock, word: ClockWord) -> Result<Exit,
     let (stop, stopped) = watch::channel(false);
     let (url, serving) = listen(&runtime, &config, &store, &gate, stopped)?;
     let clocks = Clocks { clock, word };
-    let recovered = recovery::open(&store, &config, clocks, &gate)?;
+    let recovered = recovery::open(&store, &config, clocks, &gate, said)?;
     let server = start(runtime, config, store, recovered, clocks)?;
     let Server { runtime, .. } = &server;
     runtime

@@ -42,11 +42,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let clock = Clock::start();
     let word = if args.accept_clock { ClockWord::Accepted } else { ClockWord::Judged };
     let config = configure(args)?;
-    logs::start(&config.log, &config.log_format, clock).map_err(|error| {
+    let said = logs::start(&config.log, &config.log_format, clock).map_err(|error| {
         let hint = "give a level (error, warn, info, debug, trace) or `target=level`";
         Failure::new(Exit::Usage, error.to_string(), hint)
     })?;
-    run::run(config, clock, word)
+    run::run(config, clock, word, &said)
 }
 
 /// The configuration with the flags on top.

@@ -10,6 +10,7 @@ use event::code::Code;
 use tokio::sync::watch;
 
 use super::problem::Problem;
+use super::requests::Lines;
 use crate::app::App;
 
 /// Seconds after which a recovering server is worth asking again.
@@ -23,6 +24,8 @@ pub(crate) struct Gate {
     phase: Mutex<&'static str>,
     done: AtomicU64,
     due: AtomicU64,
+    /// What was logged about requests.
+    pub(super) lines: Lines,
 }
 
 impl Gate {

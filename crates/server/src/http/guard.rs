@@ -1,10 +1,12 @@
 //! What every request passes before and behind its handler: who is it, may they, how long did it take.
 //!
-//! Promises: a handler is reached only by a caller that its endpoint admits; every answer is counted, refusals too. Refuses
+//! Promises: a handler is reached only by a caller that its endpoint admits; every answer is counted, refusals too, and
+//! bears the id of its request. Refuses
 //! to look at a body before the caller was identified.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
@@ -12,23 +14,54 @@ use axum::response::{IntoResponse, Response};
 use event::code::Code;
 use event::ids::{ProducerId, TenantId};
 use policy::Action;
+use tracing::Instrument;
 
-use super::problem::Problem;
+use super::identity::{Identity, REQUEST_ID};
+use super::problem::{Members, Problem};
+use super::requests::Ended;
 use super::{Caller, Gate, Need, body, decide, need};
 use crate::app::App;
 use crate::auth;
 use crate::metrics::{Asked, Decided};
 
-/// Judges a request before its handler sees it, and counts the answer.
-pub(super) async fn guard(
-    State(gate): State<Arc<Gate>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Judges a request before its handler sees it, counts the answer and says how it ended.
+pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let identity = Identity::of(request.headers());
+    let Identity { request_id, trace_id, .. } = &identity;
+    // At the level of errors, so that its fields stand on their lines whatever is left out.
+    let span = tracing::error_span!(
+        "request",
+        %request_id,
+        %trace_id,
+        parent_id = tracing::field::Empty,
+        tenant = tracing::field::Empty,
+        key = tracing::field::Empty,
+    );
+    if let Some(parent_id) = &identity.parent_id {
+        span.record("parent_id", parent_id);
+    }
+    let mut response = judged(&gate, request, next).instrument(span).await;
+    name(&mut response, &identity);
+    response
+}
+
+/// Puts the request's id on its answer: as a header, and as a member of a problem.
+fn name(response: &mut Response, identity: &Identity) {
+    if let Some(id) = identity.header() {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(Members(mut members)) = response.extensions_mut().remove::<Members>() {
+        members.insert("request_id".into(), identity.request_id.as_str().into());
+        *response.body_mut() = Body::from(serde_json::Value::Object(members).to_string());
+    }
+}
+
+async fn judged(gate: &Gate, mut request: Request, next: Next) -> Response {
     let live = request.uri().path() == "/livez";
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let path = matched.as_ref().map_or("", MatchedPath::as_str);
-    let need = need(request.method(), path);
+    let method = request.method().clone();
+    let need = need(&method, path);
     let app = match gate.app() {
         Err(recovering) if !live => return recovering.into_response(),
         Err(_) => return next.run(request).await,
@@ -43,8 +76,12 @@ pub(super) async fn guard(
             problem.into_response()
         }
     };
-    let took_ns = app.clock.monotonic_ns().saturating_sub(began_ns);
+    let now_ns = app.clock.monotonic_ns();
+    let took_ns = now_ns.saturating_sub(began_ns);
     count(app, (path, need), &response, took_ns);
+    let (status, code) = (response.status().as_u16(), response.extensions().get().copied());
+    let took_ms = took_ns / 1_000_000;
+    gate.lines.say(&Ended { method: &method, path, status, code, took_ms }, now_ns);
     response
 }
 
@@ -83,6 +120,8 @@ fn admit(app: &App, need: Option<Need>, request: &mut Request) -> Result<(), Pro
             Problem::new(Code::Unauthorized, detail).header(header::WWW_AUTHENTICATE, challenge)
         );
     };
+    let span = tracing::Span::current();
+    span.record("tenant", key.principal.tenant.as_str()).record("key", key.lookup.as_str());
     let principal = key.principal;
     let own = principal.producer.clone();
     let (action, tenant) = match need {

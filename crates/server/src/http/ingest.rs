@@ -28,6 +28,7 @@ use pipeline::batch::{self, Place, Request, Salts, Sealed};
 use pipeline::decode::{self, Media, Shape};
 use pipeline::verdict::{Counts, ItemResult, Verdict};
 use tlog::Index;
+use tracing::Instrument;
 
 pub(super) use append::{room, settled};
 
@@ -114,11 +115,12 @@ pub(super) async fn post(
     let uncounted = app.accounts.begin().await;
     let work = take(Arc::clone(&app), sender, terms, charged);
     // INVARIANT (I7): what was begun is counted, also when the client goes away and this handler with it.
-    let work = Lasting::new(async move {
+    let work = async move {
         let taken = work.await;
         drop(uncounted);
         taken
-    });
+    };
+    let work = Lasting::new(work.in_current_span());
     let Taken { shape, results, made } = work.await.map_err(Problem::internal)??;
     let receipt = match wish {
         Wish::Receipt if !made.is_empty() => {

@@ -9,6 +9,8 @@
 
 mod endpoints; // the list
 mod guard; // before and behind every handler
+mod identity; // which request
+mod requests; // a line for each
 
 mod admin; // tenants and keys
 mod body; // bytes of a request, bounded

@@ -14,6 +14,10 @@ use serde_json::{Map, Value};
 /// Seconds after which a retryable refusal may be tried again, when nothing better is known.
 const RETRY_AFTER_S: u64 = 1;
 
+/// The members of a problem beside its text, for the guard: it alone knows the request's id.
+#[derive(Debug, Clone)]
+pub(super) struct Members(pub(super) Map<String, Value>);
+
 /// A refusal of a whole request.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
@@ -83,7 +87,7 @@ impl IntoResponse for Problem {
         body.insert("code".into(), self.code.as_str().into());
         body.insert("hint".into(), self.hint.into_owned().into());
         body.insert("retryable".into(), self.code.retryable().into());
-        let mut response = Response::new(Body::from(Value::Object(body).to_string()));
+        let mut response = Response::new(Body::from(Value::Object(body.clone()).to_string()));
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -92,6 +96,7 @@ impl IntoResponse for Problem {
         headers.extend(self.headers);
         // For whoever counts refusals behind the handler.
         response.extensions_mut().insert(self.code);
+        response.extensions_mut().insert(Members(body));
         response
     }
 }

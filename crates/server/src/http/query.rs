@@ -17,6 +17,7 @@ use query::{Answer, Format, Limits, Parameter, Question};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::problem::Problem;
 use super::{Caller, Gate, body, governed, json, opened, proofs};
@@ -71,11 +72,12 @@ pub(super) async fn post(
     // Work goes on for a moment after its caller has left: it keeps its slot as long.
     let slot = Arc::new(slot);
     let running = Arc::clone(&slot);
-    let run = app.queries.statements.spawn(async move {
+    let work = async move {
         let _slot = running;
         let question = Question { sql: &sql, parameters: &parameters };
         query::run(tenant, &view, question, &limits).await
-    });
+    };
+    let run = app.queries.statements.spawn(work.in_current_span());
     let begin = governed::begin(&app, &caller, question, Sharing::Shared);
     let (reading, answered) = tokio::join!(begin, Abort(run).wait());
     let reading = reading?;

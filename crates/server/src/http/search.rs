@@ -20,6 +20,7 @@ use event::record::Record;
 use event::search::{self, Search, Span};
 use query::search::Ask;
 use query::{Coverage, Sealed};
+use tracing::Instrument;
 
 pub(crate) use cursor::Cursors;
 use cursor::Place;
@@ -198,10 +199,11 @@ where
     let slot = sql::slot(app).await?;
     let rows = app.shipped.view(caller.tenant(), app.size(caller.tenant())).await;
     let work = work(rows, caller.view.clone(), sql::limits(app));
-    let work = app.queries.runtime.spawn(async move {
+    let work = async move {
         let _slot = slot;
         work.await
-    });
+    };
+    let work = app.queries.runtime.spawn(work.in_current_span());
     let begin = governed::begin(app, caller, on_record, Sharing::Shared);
     let (reading, worked) = tokio::join!(begin, sql::Abort(work).wait());
     let reading = reading?;

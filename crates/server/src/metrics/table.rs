@@ -176,6 +176,11 @@ pub(super) const HTTP_ANSWERS: Row = counter(
     &[("class", "`1xx` to `5xx`")],
     "answers by class of status",
 );
+pub(super) const LOG_MESSAGES: Row = counter(
+    "indelible_log_messages_total",
+    &[("id", "the ids of `docs/reference/logs.md`, and `unlisted`")],
+    "warnings and errors in the server's own log, as far as they are logged",
+);
 pub(super) const BUILD_INFO: Row = Row {
     labels: &[("version", "the version"), ("commit", "the commit it was built from, or `unknown`")],
     ..gauge("indelible_build_info", "1", "always 1")
@@ -211,5 +216,6 @@ pub(crate) const TABLE: &[Row] = &[
     POLICY_DECISIONS,
     VERIFY_FAILURES,
     HTTP_ANSWERS,
+    LOG_MESSAGES,
     BUILD_INFO,
 ];

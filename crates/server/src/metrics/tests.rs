@@ -86,7 +86,7 @@ fn reading() -> Reading {
 
 #[test]
 fn a_scrape_shows_the_rows_of_the_table_and_nothing_else_in_both_forms() {
-    let metrics = Metrics::new();
+    let metrics = Metrics::new(&Said::new());
     metrics.answer(404);
     metrics.synced(3_000_000);
     let expected: BTreeSet<(String, String)> =
@@ -116,7 +116,7 @@ fn a_scrape_shows_the_rows_of_the_table_and_nothing_else_in_both_forms() {
 
 #[test]
 fn labels_are_those_of_the_table() {
-    let text = Metrics::new().text(Form::Prometheus, &reading()).expect("a text");
+    let text = Metrics::new(&Said::new()).text(Form::Prometheus, &reading()).expect("a text");
     for row in TABLE {
         let series = text.lines().find_map(|line| {
             let rest = line.strip_prefix(row.name)?;

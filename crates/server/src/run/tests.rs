@@ -36,7 +36,7 @@ fn config(root: &Path) -> Config {
 fn recovered(config: &Config) -> (Store, Recovered) {
     let clocks = clocks();
     let store = store::open(config, clocks.clock.wall()).expect("a store");
-    let recovered = recovery::open(&store, config, clocks, &Gate::default());
+    let recovered = recovery::open(&store, config, clocks, &Gate::default(), &Said::new());
     (store, recovered.unwrap_or_else(|failure| panic!("{failure:?}")))
 }
 

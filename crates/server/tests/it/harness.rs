@@ -102,7 +102,9 @@ impl Store {
                 Ok(line) => stdout = stdout + &line + "\n",
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     let code = child.wait().expect("the child can be waited for").code();
-                    return Err(Ran { code, stdout, stderr: text_of(&stderr) });
+                    let ran = Ran { code, stdout, stderr: text_of(&stderr) };
+                    assert_eq!(strange(&ran.stderr), [""; 0], "a server that did not start");
+                    return Err(ran);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     child.kill().expect("the child can be killed");
@@ -215,7 +217,38 @@ impl Drop for Server {
         // Already ended after `wait` and `kill`; then both calls do nothing.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+        // A test that removed the log has seen to it; one that failed has said why.
+        let log = std::fs::read_to_string(&self.stderr).unwrap_or_default();
+        if !std::thread::panicking() {
+            assert_eq!(strange(&log), [""; 0], "lines that are not in docs/reference/logs.md");
+        }
     }
+}
+
+/// The page that lists every warning and error.
+const LOGS: &str = include_str!("../../../../docs/reference/logs.md");
+
+/// The lines of a log that no server may write: warnings and errors that are not listed under their id and level, and what
+/// a thread says that panics.
+pub(crate) fn strange(log: &str) -> Vec<&str> {
+    let is_listed = |line: &str| {
+        ["warn", "error"].iter().any(|level| {
+            let is_level = line.contains(&format!(" level={level} "))
+                || line.contains(&format!("\"level\":\"{level}\""));
+            is_level && {
+                let rows = LOGS.lines().filter_map(|row| row.strip_prefix("| `"));
+                rows.filter_map(|row| row.split_once("` | ")).any(|(id, rest)| {
+                    let ids = [format!(" id={id} "), format!("\"id\":\"{id}\"")];
+                    rest.starts_with(level) && ids.iter().any(|id| line.contains(id))
+                })
+            }
+        })
+    };
+    let is_grave = |line: &&str| {
+        let levels = [" level=warn ", " level=error ", "\"level\":\"warn\"", "\"level\":\"error\""];
+        levels.iter().any(|level| line.contains(level)) || line.contains("panicked at")
+    };
+    log.lines().filter(is_grave).filter(|line| !is_listed(line)).collect()
 }
 
 /// One HTTP request.

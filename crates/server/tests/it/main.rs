@@ -14,6 +14,7 @@ mod hostile;
 mod http;
 mod import;
 mod limits;
+mod logs;
 mod metrics;
 mod repair;
 mod search;
