@@ -30,7 +30,7 @@ cargo xtask <chore>
   barrier [planted] the proof of I9 over 10,000 drawn statements, or the leaks that it must find
   planted [NAME...] tests of the quick set on builds with one promise broken, which must fail
   crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
-  outside [TOOL]   what other people's tools say of the running binary: promtool
+  outside [TOOL]   what other people's tools say of the running binary: promtool, schemathesis
   bench [ARGS]     benchmark scenarios beside a rival in the same run
   dist             the binary that is shipped (thin LTO, one codegen unit)
 

@@ -3,6 +3,7 @@
 //! finds is a failure. It refuses to know what is right: that is what the tools are for.
 
 mod promtool; // figures and alert rules
+mod schemathesis; // the API against its own document
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +14,7 @@ const HELP: &str = "\
 cargo xtask outside [TOOL] [--bin FILE]
 
   promtool      names and help of every figure of a running server, and the alert rules
+  schemathesis  requests of every kind, drawn from the OpenAPI document: no 5xx, no answer that it does not know
   (none)        all of them
 
   --bin FILE    a binary to use; else one is built with --release
@@ -24,7 +26,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "promtool" => tool = Some(word.as_str()),
+            "promtool" | "schemathesis" => tool = Some(word.as_str()),
             "--bin" => binary = words.next().map(PathBuf::from),
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),
         }
@@ -35,6 +37,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     };
     if tool.is_none_or(|tool| tool == "promtool") {
         promtool::run(&binary)?;
+    }
+    if tool.is_none_or(|tool| tool == "schemathesis") {
+        schemathesis::run(&binary)?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ fn write_once(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// The folder that cargo builds into.
-fn target() -> Result<PathBuf, String> {
+pub(crate) fn target() -> Result<PathBuf, String> {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| run::root().join("target"));
     fs::create_dir_all(&folder).map_err(|error| format!("no folder to build into: {error}"))?;

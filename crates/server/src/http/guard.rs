@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use event::code::Code;
@@ -23,6 +23,9 @@ use super::{Caller, Gate, Need, body, decide, need};
 use crate::app::App;
 use crate::auth;
 use crate::metrics::{Asked, Decided};
+
+/// Bytes of a refusal of the framework's own.
+const FRAMEWORK_BYTES_MAX: usize = 4 << 10;
 
 /// Judges a request before its handler sees it, counts the answer and says how it ended.
 pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
@@ -40,9 +43,22 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
     if let Some(parent_id) = &identity.parent_id {
         span.record("parent_id", parent_id);
     }
-    let mut response = judged(&gate, request, next).instrument(span).await;
+    let response = judged(&gate, request, next).instrument(span).await;
+    let mut response = in_our_words(response).await;
     name(&mut response, &identity);
     response
+}
+
+/// What the framework refuses before a handler is reached, a path that is no UTF-8 say, as a problem.
+async fn in_our_words(response: Response) -> Response {
+    let media = response.headers().get(header::CONTENT_TYPE);
+    let is_text = media.is_some_and(|media| media.as_bytes().starts_with(b"text/plain"));
+    if response.status() != StatusCode::BAD_REQUEST || !is_text {
+        return response;
+    }
+    let said = axum::body::to_bytes(response.into_body(), FRAMEWORK_BYTES_MAX).await;
+    let detail = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
+    Problem::new(Code::InvalidRequest, detail).into_response()
 }
 
 /// Puts the request's id on its answer: as a header, and as a member of a problem.

@@ -20,6 +20,7 @@ mod health; // operations
 mod importers; // what only importers ask
 mod ingest; // POST /v1/events
 mod listen; // connections
+mod openapi; // the interface, described
 mod problem; // refusals
 mod proofs; // events, receipts, proofs, tiles
 mod query; // SQL

@@ -367,6 +367,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("/readyz", "probes have no credential"),
     ("/metrics", "figures name no tenant and no producer"),
     ("/version", "says what the binary is"),
+    ("/openapi.json", "says what the interface is"),
     (
         "/v1/tail/{ticket}",
         "the path itself is the right to read: drawn for one key, good once, for a minute",
@@ -650,4 +651,22 @@ fn a_client_that_sends_slowly_is_cut_off_and_holds_nobody_up() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{place}: {answer}");
     }
+}
+
+#[test]
+fn the_interface_is_served_as_it_is_committed_and_refuses_in_its_own_words() {
+    let store = Store::new();
+    let server = store.serve();
+    let served = Call::new("GET", "/openapi.json").send(&server.client.url);
+    assert_eq!(served.text(), include_str!("../../../../docs/reference/openapi.json"));
+    // What the framework refuses before a handler sees it is a problem like any other.
+    for path in ["/v1/events/%ff", "/v1/streams/a%ff/b/1"] {
+        let refused = server.get(path);
+        assert_eq!((refused.status, &refused.json()["code"]), (400, &"invalid_request".into()));
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        assert!(refused.json()["request_id"].as_str() == refused.header("x-request-id"));
+    }
+    let admin = store.admin();
+    let odd = Call::new("GET", "/v1/keys?tenants=x").token(&admin.token).send(&admin.url);
+    assert_eq!((odd.status, &odd.json()["code"]), (400, &"invalid_request".into()));
 }
