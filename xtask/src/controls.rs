@@ -120,6 +120,25 @@ const PLANTED: &[Control] = &[
         test: "grpc::a_call_ended_as_its_trailers_say",
         found: "0 found: wanted",
     },
+    // A witness that compares nothing, forgets with its process, or finds a fork and commits all the same.
+    Control {
+        name: "witness_no_compare",
+        selection: PRODUCER,
+        test: "witnesses::a_ledger_that_is_another_is_told_once_and_never_committed_to",
+        found: "it never came to it",
+    },
+    Control {
+        name: "witness_forgets",
+        selection: PRODUCER,
+        test: "witnesses::what_was_seen_outlives_the_process",
+        found: "it never came to it",
+    },
+    Control {
+        name: "witness_commits_on",
+        selection: PRODUCER,
+        test: "witnesses::a_ledger_that_is_another_is_told_once_and_never_committed_to",
+        found: "it was committed to",
+    },
 ];
 
 /// Runs all of them, or those that are named.

@@ -40,6 +40,7 @@ use crate::intake::{Intake, Role};
 use crate::lane::Lane;
 use crate::report::Counters;
 use crate::spool::folder;
+use crate::witness::Witness;
 use recorder::Recorder;
 
 /// Records events. Cheap to clone; all clones are one.
@@ -69,6 +70,8 @@ struct Spooled {
     writing: Arc<Lane>,
     /// Fetches and checks receipts for tasks.
     proving: Arc<Lane>,
+    /// Looks at the ledger from outside.
+    witness: Arc<Witness>,
     client: Client,
     settings: Settings,
     keys: Vec<VerifierKey>,
@@ -76,6 +79,7 @@ struct Spooled {
 
 impl Drop for Spooled {
     fn drop(&mut self) {
+        self.witness.end();
         self.proving.close();
         // The thread that writes does what was handed to it, and stops the others.
         self.writing.close();
@@ -115,6 +119,8 @@ impl Audit {
             report.trouble(trouble);
         }
         let own = taken.own.bounded(settings.spool_bytes_max);
+        let witness = Witness::open(&own, client.clone(), keys.clone(), Arc::clone(&report));
+        let witness = Arc::new(witness.map_err(failed)?);
         let intake = Arc::new(Intake::new(own, Role::Own, Arc::clone(&report)));
         let adopted = taken.adopted.into_iter();
         let adopted =
@@ -122,7 +128,8 @@ impl Audit {
         let adopted: Vec<Arc<Intake>> = adopted.collect();
         let instance = intake.look(|spool| spool.instance());
         let (writing, proving) = (Arc::<Lane>::default(), Arc::<Lane>::default());
-        let spooled = Spooled { intake, instance, writing, proving, client, settings, keys };
+        let spooled =
+            Spooled { intake, instance, writing, proving, witness, client, settings, keys };
         spooled.start(adopted).map_err(failed)?;
         let place = Place::Spool(Box::new(spooled));
         Ok(Audit { shared: Arc::new(Shared { service, place }) })
@@ -172,6 +179,7 @@ impl Audit {
                 spooled.intake.begin_close();
                 spooled.writing.close();
                 let flushed = spooled.intake.flush(deadline.left());
+                spooled.witness.end();
                 spooled.proving.drain(deadline.left());
                 spooled.proving.close();
                 spooled.intake.end(deadline.left());
@@ -211,13 +219,13 @@ fn pinned(settings: &Settings, connection: &Connection) -> Result<Vec<VerifierKe
 }
 
 impl Spooled {
-    /// Starts the threads: one that syncs, one that sends, one that sends what the dead left, and two for tasks.
+    /// Starts the threads: one that syncs, one that sends, one that sends what the dead left, two for tasks,
+    /// and one that looks at the ledger.
     fn start(&self, adopted: Vec<Arc<Intake>>) -> std::io::Result<()> {
         let intake = &self.intake;
         let syncing = Arc::clone(intake);
         run("indelible-sync", intake, move || syncing.sync_until_stopped())?;
-        let patience = self.settings.patience;
-        let sender = Sender::new(Arc::clone(intake), self.client.clone(), patience);
+        let sender = self.sender(Arc::clone(intake));
         run("indelible-send", intake, move || sender.run())?;
         let (writing, written) = (Arc::clone(&self.writing), Arc::clone(intake));
         run("indelible-write", intake, move || {
@@ -226,18 +234,29 @@ impl Spooled {
         })?;
         let proving = Arc::clone(&self.proving);
         run("indelible-prove", intake, move || proving.run())?;
+        let (witness, every) = (Arc::clone(&self.witness), self.settings.look_every);
+        run("indelible-look", intake, move || witness.run(every))?;
         if adopted.is_empty() {
             return Ok(());
         }
-        let (own, client) = (Arc::clone(intake), self.client.clone());
+        let own = Arc::clone(intake);
+        let adopted = adopted.into_iter().map(|orphan| (Arc::clone(&orphan), self.sender(orphan)));
+        let adopted: Vec<(Arc<Intake>, Sender)> = adopted.collect();
         run("indelible-adopt", intake, move || {
-            for orphan in adopted {
-                own.beside(Some(Arc::clone(&orphan)));
-                Sender::new(orphan, client.clone(), patience).run();
+            for (orphan, sender) in adopted {
+                own.beside(Some(orphan));
+                sender.run();
                 // Its lock goes with it: the spool is free for the next process.
                 own.beside(None);
             }
         })
+    }
+}
+
+impl Spooled {
+    fn sender(&self, intake: Arc<Intake>) -> Sender {
+        let witness = Arc::clone(&self.witness);
+        Sender::new(intake, self.client.clone(), self.settings.patience, witness)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::spool::Delivered;
 use crate::spool::read::{Due, Reader, Wanted};
 use crate::trouble::Trouble;
 use crate::wire::{Answer, ItemResult};
+use crate::witness::Witness;
 
 /// How long a delivery stands before it is looked at again.
 const STAND: Duration = Duration::from_secs(60);
@@ -39,6 +40,8 @@ pub(crate) struct Sender {
     reader: Reader,
     size: BatchSize,
     patience: Patience,
+    /// Learns from the answers whose ledger it is.
+    witness: Arc<Witness>,
     /// Tries since the last answer.
     tries: u32,
     /// The producer of the token, once it was asked for.
@@ -62,10 +65,15 @@ impl From<io::Error> for Miss {
 
 impl Sender {
     /// A sender of the spool of `intake`.
-    pub(crate) fn new(intake: Arc<Intake>, client: Client, patience: Patience) -> Sender {
+    pub(crate) fn new(
+        intake: Arc<Intake>,
+        client: Client,
+        patience: Patience,
+        witness: Arc<Witness>,
+    ) -> Sender {
         let reader = intake.look(|spool| Reader::new(spool.folder()));
         let size = BatchSize::new();
-        Sender { intake, client, reader, size, patience, tries: 0, producer: None }
+        Sender { intake, client, reader, size, patience, witness, tries: 0, producer: None }
     }
 
     /// Sends until the end. What another process left and stands is left to the next one.
@@ -159,6 +167,7 @@ impl Sender {
                 "the server gave {found} results for {count} events"
             )));
         }
+        self.witness.tenant(&answer.tenant);
         let mut verdicts = Verdicts::after(self.intake.look(|spool| spool.delivered()));
         let lines = ndjson.split(|byte| *byte == b'\n');
         let mut ended = Ok(());

@@ -93,6 +93,14 @@ pub enum Error {
         /// The error.
         why: String,
     },
+    /// The ledger is not the one that was seen before; nothing is committed to it.
+    #[error("the ledger is not the one that was seen: {why}")]
+    Forked {
+        /// What does not follow from what was seen.
+        why: String,
+        /// The file with the checkpoint that was found.
+        evidence: String,
+    },
     /// The events are in the spool and not, or not yet, in the ledger.
     #[error("{events} events are in the spool and not delivered yet: {why}")]
     Undelivered {
@@ -126,7 +134,7 @@ impl Error {
             | Error::SpoolFull { .. }
             | Error::SpoolDisk { .. }
             | Error::Undelivered { .. } => Fault::World,
-            Error::Garbled { .. } => Fault::Server,
+            Error::Garbled { .. } | Error::Forked { .. } => Fault::Server,
         }
     }
 
@@ -161,6 +169,11 @@ impl Error {
             Error::SpoolDisk { .. } => "mend the disk and start the process again",
             Error::Undelivered { .. } => {
                 "nothing is lost: they are delivered once the server takes them, by this process or the next"
+            }
+            Error::Forked { evidence, .. } => {
+                return format!(
+                    "ask who runs the server what happened to it; only if that is known, take `{evidence}` and the `checkpoint` beside it away"
+                );
             }
             Error::Garbled { .. } => "check that INDELIBLE_URL names an Indelible server",
         };

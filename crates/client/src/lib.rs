@@ -12,6 +12,7 @@
 //! audit                     what a service records with: settings, events in the making, a recorder for tests
 //! deliver                   the thread that sends: batches, retries, what was lost
 //! intake                    the spool between the threads
+//! witness                   the ledger looked at from outside: is it the one that was seen?
 //! lane  promise             threads that block so that no task does; what they tell it
 //! client                    the calls
 //! send  import              a batch, tried again until it is answered; what only importers ask
@@ -28,6 +29,8 @@ mod layer;
 mod audit;
 mod deliver;
 mod intake;
+
+mod witness;
 
 mod lane;
 mod promise;

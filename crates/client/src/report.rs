@@ -30,6 +30,12 @@ pub struct Counters {
     pub retries: u64,
     /// Syncs of the spool.
     pub syncs: u64,
+    /// Times that the ledger was looked at and was the one that was seen before.
+    pub looks: u64,
+    /// Times that it could not be looked at.
+    pub looks_missed: u64,
+    /// Times that it was not the one that was seen before. One is too many.
+    pub forks: u64,
     /// How many troubles there were.
     pub troubles: u64,
     /// Events of this process's own spool that are not delivered.

@@ -30,7 +30,8 @@ pub(crate) use mark::Delivered;
 use mark::Mark;
 use read::Wanted;
 pub(crate) use recover::End;
-use recover::{Recovered, Segment, file_name, sync_folder};
+pub(crate) use recover::sync_folder;
+use recover::{Recovered, Segment, file_name};
 
 /// Bytes after which a segment is closed, unless the spool is so small that it is less.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;

@@ -81,6 +81,14 @@ pub enum Trouble {
         /// `rejected` or `dead_lettered` and the code.
         why: String,
     },
+    /// The ledger is not the one that was seen before: records were cut off, changed, or it is another one. The loudest of
+    /// all: nothing is committed from now on, until a person has judged the evidence and taken it away.
+    Forked {
+        /// What does not follow from what was seen.
+        why: String,
+        /// The file with the checkpoint that was found; the one that was seen lies beside it.
+        evidence: PathBuf,
+    },
     /// Delivery of this stream stands: sent again, the same would be answered the same. Its events stay in the spool.
     Standing {
         /// The stream.
@@ -110,6 +118,10 @@ impl fmt::Display for Trouble {
             ),
             Trouble::NotKept { instance, seq, why } => {
                 write!(f, "stream {instance}: number {seq} was not kept as an event: {why}")
+            }
+            Trouble::Forked { why, evidence } => {
+                let evidence = evidence.display();
+                write!(f, "the ledger is not the one that was seen: {why}; see `{evidence}`")
             }
             Trouble::Standing { instance, seq, why } => {
                 write!(f, "stream {instance}: delivery stands at number {seq}: {why}")

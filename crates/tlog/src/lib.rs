@@ -7,13 +7,14 @@
 //! Rooms, upper ones use lower ones:
 //!
 //! ```text
-//! proof_file                 one proof and its checkpoint in one text file
+//! proof_file  tiles          one proof and its checkpoint in one text file; a proof out of a log's tiles
 //! proof  checkpoint          inclusion, consistency, ranges; (origin, size, root)
 //! tree   tile   note         appending; C2SP paths; signed texts
 //! hash   encoding   error    the two hash rules; base64; what can be wrong
 //! ```
 
 pub mod proof_file;
+pub mod tiles;
 
 pub mod checkpoint;
 pub mod proof;

@@ -64,11 +64,12 @@ impl Commit {
     /// # Errors
     /// As [`Record::send`]. `Undelivered` if no answer came in time: the event stays in the spool and is delivered later,
     /// so that the ledger may say of something that its caller gave up on that it was done. `Garbled` if the server did
-    /// not keep it as an event, or its receipt does not hold. Those of every call if the receipt could not be fetched.
+    /// not keep it as an event, or its receipt does not hold. `Forked` if the ledger was found to be another one. Those of every call if the receipt could not be fetched.
     pub fn wait(self) -> Result<Committed, Error> {
         let event = self.record.checked()?;
         let audit = &self.record.audit;
         let spooled = spooled(audit, &event)?;
+        spooled.witness.trusts()?;
         let room = Deadline::after(spooled.settings.room_wait);
         let seq = spooled.intake.append(&event, room, Answer::Awaited)?;
         let settled = spooled.intake.answer(seq, spooled.settings.commit_wait)?;
@@ -80,6 +81,7 @@ impl Commit {
         let event = Arc::new(self.record.checked()?);
         let audit = self.record.audit;
         let spooled = spooled(&audit, &event)?;
+        spooled.witness.trusts()?;
         let room = Deadline::after(spooled.settings.room_wait);
         let answer = Deadline::after(spooled.settings.commit_wait);
         let (teller, heard) = promise();
@@ -153,6 +155,8 @@ impl Spooled {
             Conclusion::Failed => false,
             _ => self.keys.is_empty(),
         };
+        // What was found out while it was under way counts, too.
+        self.witness.trusts()?;
         match holds {
             true => Ok(committed),
             false => {

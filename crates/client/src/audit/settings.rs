@@ -20,6 +20,8 @@ const SPOOL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 const SPOOL_BYTES_LEAST: u64 = 1024 * 1024;
 /// How long `send` waits for room.
 const ROOM_WAIT: Duration = Duration::from_secs(1);
+/// How often the ledger is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long `commit` waits for the ledger.
 const COMMIT_WAIT: Duration = Duration::from_secs(10);
 
@@ -29,6 +31,7 @@ pub struct Settings {
     pub(super) spool_bytes_max: u64,
     pub(super) room_wait: Duration,
     pub(super) commit_wait: Duration,
+    pub(super) look_every: Duration,
     pub(super) patience: Patience,
     pub(super) keys: Vec<String>,
     reporter: Reporter,
@@ -52,6 +55,7 @@ impl Settings {
             spool_bytes_max: SPOOL_BYTES_MAX,
             room_wait: ROOM_WAIT,
             commit_wait: COMMIT_WAIT,
+            look_every: LOOK_EVERY,
             patience: Patience::SEND,
             keys: Vec::new(),
             reporter: Reporter::default(),
@@ -94,6 +98,12 @@ impl Settings {
     #[must_use]
     pub fn commit_wait(self, commit_wait: Duration) -> Settings {
         Settings { commit_wait, ..self }
+    }
+
+    /// How often the ledger's newest checkpoint is compared with the one that was seen before; a minute unless it is set.
+    #[must_use]
+    pub fn look_every(self, look_every: Duration) -> Settings {
+        Settings { look_every, ..self }
     }
 
     /// How long one request may take (`try_ms`) and the pause that doubles (`pause_ms`); events have no deadline.

@@ -7,6 +7,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tlog::checkpoint::Checkpoint;
+use tlog::hash::leaf_hash;
+use tlog::note::SigningKey;
+use tlog::tile::TilePath;
+use tlog::tree::CompactRange;
+use tlog::{Hash, TreeSize};
+
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -68,6 +75,65 @@ pub(crate) struct Ledger {
     pub(crate) conflicts: u64,
     /// How much slower than a try may be a slow answer is.
     slow: Duration,
+    /// What is published of it, if anything is.
+    pub(crate) log: Option<Log>,
+}
+
+/// A signed tree and its tiles.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) origin: String,
+    seed: u8,
+    leaves: Vec<Hash>,
+}
+
+impl Log {
+    /// A log of `size` records under a key; from record `fork` on its records are others.
+    pub(crate) fn new(origin: &str, seed: u8, size: u64, fork: u64) -> Log {
+        let leaf = |index: u64| leaf_hash(format!("{} {index}", index >= fork).as_bytes());
+        Log { origin: origin.to_owned(), seed, leaves: (0..size).map(leaf).collect() }
+    }
+
+    fn key(&self) -> SigningKey {
+        SigningKey::new(&self.origin, [self.seed; 32]).unwrap()
+    }
+
+    /// Its key, as it is pinned.
+    pub(crate) fn verifier(&self) -> String {
+        self.key().verifier().to_string()
+    }
+
+    fn root(&self, of: std::ops::Range<usize>) -> Hash {
+        let mut tree = CompactRange::new();
+        tree.extend(self.leaves[of].iter().copied());
+        tree.root()
+    }
+
+    /// Its signed checkpoint.
+    pub(crate) fn checkpoint(&self) -> String {
+        let size = TreeSize(u64::try_from(self.leaves.len()).unwrap());
+        let root = self.root(0..self.leaves.len());
+        Checkpoint { origin: self.origin.clone(), size, root }.sign(&self.key())
+    }
+
+    fn file(&self, path: &str) -> Option<Vec<u8>> {
+        if path == "checkpoint" {
+            return Some(self.checkpoint().into_bytes());
+        }
+        let TilePath::Hashes { level, index, width } = TilePath::parse(path)? else { return None };
+        let leaves = 1_usize << (level * 8);
+        let first = usize::try_from(index).unwrap() * 256;
+        let nodes = first..first + usize::from(width);
+        let mut bytes = Vec::new();
+        for node in nodes {
+            let of = node * leaves..(node + 1) * leaves;
+            if of.end > self.leaves.len() {
+                return None;
+            }
+            bytes.extend_from_slice(&self.root(of).0);
+        }
+        Some(bytes)
+    }
 }
 
 impl Ledger {
@@ -180,19 +246,22 @@ fn serve(mut connection: TcpStream, ledger: &Mutex<Ledger>) {
     let Some((head, body)) = request(&mut connection) else { return };
     let problem = |code: &str| format!(r#"{{"title":"no","code":"{code}","retryable":true}}"#);
     let (status, answer) = match fault {
-        Fault::TooMany => ("429 Too Many Requests\r\nretry-after: 0", problem("rate_limited")),
-        Fault::Unavailable => ("503 Service Unavailable", problem("stopping")),
-        Fault::BadGateway => ("502 Bad Gateway", "<html>".to_owned()),
+        Fault::TooMany => {
+            ("429 Too Many Requests\r\nretry-after: 0", problem("rate_limited").into())
+        }
+        Fault::Unavailable => ("503 Service Unavailable", problem("stopping").into()),
+        Fault::BadGateway => ("502 Bad Gateway", b"<html>".to_vec()),
         _ => answer(&head, &body, fault, &mut ledger.lock().unwrap()),
     };
     let length = answer.len();
-    let text = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
+    let text = [head.into_bytes(), answer].concat();
     match fault {
         Fault::ResetAfterCommit | Fault::HalfCommit => return,
         Fault::HalfAnswer => {
-            let _ = connection.write_all(&text.as_bytes()[..text.len() - length / 2 - 1]);
+            let _ = connection.write_all(&text[..text.len() - length / 2 - 1]);
             let _ = connection.shutdown(Shutdown::Write);
             return;
         }
@@ -204,12 +273,30 @@ fn serve(mut connection: TcpStream, ledger: &Mutex<Ledger>) {
         }
         _ => {}
     }
-    let _ = connection.write_all(text.as_bytes());
+    let _ = connection.write_all(&text);
 }
 
 /// What the server does, and says.
-fn answer(head: &str, body: &str, fault: Fault, ledger: &mut Ledger) -> (&'static str, String) {
+fn answer(head: &str, body: &str, fault: Fault, ledger: &mut Ledger) -> (&'static str, Vec<u8>) {
     let path = head.split(' ').nth(1).unwrap().to_owned();
+    if let Some(file) = path.strip_prefix("/t/default/") {
+        return match ledger.log.as_ref().and_then(|log| log.file(file)) {
+            Some(bytes) => ("200 OK", bytes),
+            None => ("404 Not Found", b"<html>".to_vec()),
+        };
+    }
+    let (status, text) = said(&path, head, body, fault, ledger);
+    (status, text.into_bytes())
+}
+
+/// What it says as JSON.
+fn said(
+    path: &str,
+    head: &str,
+    body: &str,
+    fault: Fault,
+    ledger: &mut Ledger,
+) -> (&'static str, String) {
     if path == "/v1/import-key" {
         return ("200 OK", r#"{"producer":"web","import_key":"AA=="}"#.to_owned());
     }

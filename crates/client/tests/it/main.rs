@@ -12,3 +12,4 @@ mod standing;
 mod tails;
 mod tasks;
 mod watches;
+mod witnesses;

@@ -40,7 +40,7 @@ fn record(audit: &Audit, number: u64) {
 }
 
 /// The one spool in a folder.
-fn spool(folder: &Path) -> PathBuf {
+pub(crate) fn spool(folder: &Path) -> PathBuf {
     let spools = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let spools: Vec<PathBuf> = spools.collect();
     assert_eq!(spools.len(), 1);
@@ -61,7 +61,7 @@ fn left_behind(folder: &Path, count: u64) {
 }
 
 /// Waits until the threads of an audit that was given up on have let go of its spools.
-fn released(folder: &Path) {
+pub(crate) fn released(folder: &Path) {
     let locks = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("lock"));
     for lock in locks {
         wait_until(|| fs::File::open(&lock).unwrap().try_lock().is_ok());
@@ -131,7 +131,7 @@ fn a_damaged_end_seals_the_spool_and_what_comes_goes_to_another() {
 }
 
 /// Looks again and again, until it is so.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     #[expect(clippy::disallowed_methods, reason = "waiting for another thread must end")]
     let begun = std::time::Instant::now();
     while !is_so() {

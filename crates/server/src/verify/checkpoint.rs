@@ -4,13 +4,9 @@
 //! them is checked, and the answer is that the rest was not. Tiles are not trusted: what they lead to is compared with
 //! both roots. Refuses to fetch: the caller gives a closure.
 
-use std::collections::BTreeMap;
-
 use tlog::checkpoint::Checkpoint;
 use tlog::note::VerifierKey;
-use tlog::proof::{self, Node};
-use tlog::tile::{TILE_HEIGHT, TILE_WIDTH, TilePath};
-use tlog::{Hash, TreeSize};
+use tlog::{Hash, proof, tiles};
 
 use super::report::Report;
 
@@ -24,7 +20,7 @@ pub(crate) enum Evidence<'e> {
     /// A consistency proof, one hash a line.
     Proof(&'e str),
     /// The log's tiles.
-    Tiles(&'e mut dyn FnMut(TilePath) -> Result<Option<Vec<u8>>, String>),
+    Tiles(tiles::Fetch<'e>),
 }
 
 /// Checks signatures, sizes and roots of two notes, and what `evidence` shows.
@@ -60,7 +56,7 @@ pub(crate) fn check(
             Ok(proof) => proof,
             Err(what) => return report.failed(what),
         },
-        Evidence::Tiles(fetch) => match from_tiles((&old, &new), fetch) {
+        Evidence::Tiles(fetch) => match tiles::consistency(&old, &new, fetch) {
             Ok(proof) => proof,
             Err(what) => return report.unchecked(what),
         },
@@ -94,61 +90,4 @@ fn parse(text: &str) -> Result<Vec<Hash>, String> {
             Hash::parse(line).map_err(|error| format!("line {} of the proof: {error}", number + 1))
         })
         .collect()
-}
-
-/// The proof that follows from the tiles of the newer tree.
-fn from_tiles(
-    (old, new): (&Checkpoint, &Checkpoint),
-    fetch: &mut dyn FnMut(TilePath) -> Result<Option<Vec<u8>>, String>,
-) -> Result<Vec<Hash>, String> {
-    let mut tiles = Tiles { size: new.size, fetch, read: BTreeMap::new() };
-    proof::consistency(old.size, new.size, &mut |node| tiles.node(node))
-}
-
-/// The tiles of a tree, each fetched once.
-struct Tiles<'f> {
-    size: TreeSize,
-    fetch: &'f mut dyn FnMut(TilePath) -> Result<Option<Vec<u8>>, String>,
-    read: BTreeMap<(u8, u64), Vec<u8>>,
-}
-
-impl Tiles<'_> {
-    /// The hash of a complete subtree.
-    fn node(&mut self, node: Node) -> Result<Hash, String> {
-        let (level, inside) = (node.level / TILE_HEIGHT, node.level % TILE_HEIGHT);
-        let first = node.index << inside;
-        let (tile, place) = (first / u64::from(TILE_WIDTH), first % u64::from(TILE_WIDTH));
-        let bytes = self.tile(level, tile)?;
-        let start = usize::try_from(place).unwrap_or(usize::MAX);
-        let hashes = bytes.chunks_exact(32).skip(start).take(1 << inside);
-        let mut tree = tlog::tree::CompactRange::new();
-        for hash in hashes {
-            tree.push(Hash(hash.try_into().map_err(|_| "a tile is cut off".to_owned())?));
-        }
-        if tree.size().0 != 1 << inside {
-            return Err(format!("tile {level}/{tile} of the log is too short"));
-        }
-        Ok(tree.root())
-    }
-
-    fn tile(&mut self, level: u8, index: u64) -> Result<&[u8], String> {
-        if !self.read.contains_key(&(level, index)) {
-            let bytes = self.fetch_tile(level, index)?;
-            self.read.insert((level, index), bytes);
-        }
-        Ok(self.read.get(&(level, index)).map_or(&[][..], Vec::as_slice))
-    }
-
-    /// The tile as wide as the tree has it; a log that has grown may serve only the full one.
-    fn fetch_tile(&mut self, level: u8, index: u64) -> Result<Vec<u8>, String> {
-        let nodes = self.size.0.checked_shr(u32::from(level * TILE_HEIGHT)).unwrap_or(0);
-        let width = nodes.saturating_sub(index * u64::from(TILE_WIDTH)).min(u64::from(TILE_WIDTH));
-        let width = u16::try_from(width).unwrap_or(TILE_WIDTH).max(1);
-        let path = TilePath::Hashes { level, index, width };
-        if let Some(bytes) = (self.fetch)(path)? {
-            return Ok(bytes);
-        }
-        let full = TilePath::Hashes { level, index, width: TILE_WIDTH };
-        (self.fetch)(full)?.ok_or_else(|| format!("the log has no `{path}`"))
-    }
 }

@@ -16,6 +16,7 @@ mod import;
 mod limits;
 mod logs;
 mod metrics;
+mod producer;
 mod repair;
 mod search;
 mod serve;
