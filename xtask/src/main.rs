@@ -24,7 +24,7 @@ cargo xtask <chore>
                    (licences, planted bugs, crash rounds, system-call traces)
   tidy             the house rules that clippy cannot say; prints each finding with its rule
   figures          sizes, functions, comments, asserts per crate, as a table
-  gen              writes the reference pages that are generated from code
+  gen              writes the pages and tables of docs/ that are made of tables in the code
   sim [ARGS]       the ledger's seed loop: `--seed N` replays one, `--seeds M` runs many, `planted` runs it
                    on builds with one promise broken, which must fail
   barrier [planted] the proof of I9 over 10,000 drawn statements, or the leaks that it must find
@@ -46,9 +46,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(rest),
         Some("tidy") => tidy::run(),
         Some("figures") => figures::run(),
-        Some("gen") => {
-            run::cargo(&[&["run", "-q", "-p", "indelible-server", "--", "generate"]], rest)
-        }
+        Some("gen") => run::generate(),
         Some("sim") => sim::run(rest),
         Some("barrier") => barrier::run(rest),
         Some("planted") => controls::run(rest),

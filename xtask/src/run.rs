@@ -38,6 +38,15 @@ pub(crate) fn cargo(words: &[&[&str]], rest: &[String]) -> Result<(), String> {
     step(&mut command)
 }
 
+/// Lets every test that holds a page of documentation against its table write the page instead.
+pub(crate) fn generate() -> Result<(), String> {
+    let mut command = cargo_command();
+    command.env("INDELIBLE_WRITE_DOCS", "1");
+    // The tests of the binary alone, and the workspace's features: nothing is built that the tests do not need anyway.
+    command.args(["test", "-q", "--workspace", "--bin", "indelible", "page"]);
+    step(&mut command)
+}
+
 /// Runs one program to its end, naming it first.
 pub(crate) fn step(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);

@@ -19,7 +19,7 @@ use crate::archive::Archivist;
 use crate::audit::Reads;
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Live;
 use crate::control::Control;
 use crate::http::{Cursors, Tails};
 use crate::intake::{Intake, Travelling};
@@ -33,7 +33,7 @@ use crate::tenants::{Tenant, Tenants};
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) clock: Clock,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Live>,
     pub(crate) keyring: Keyring,
     pub(crate) control: Control,
     pub(crate) tenants: Tenants,

@@ -35,7 +35,7 @@ use tokio::sync::{Notify, oneshot};
 use self::backoff::Backoff;
 use self::pace::Pace;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Live;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::run::Reason;
@@ -48,17 +48,6 @@ const QUEUE: usize = 64;
 const STOP_ROWS_MIN: u64 = 1_000;
 /// How long what failed is left alone.
 const RETRY_AFTER_NS: u64 = 1_000_000_000;
-
-/// When rows are archived.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    rows_max: u64,
-    bytes_max: u64,
-    after_ms: u64,
-    rows_min: u64,
-    small_after_ms: u64,
-    wal_bytes_max: u64,
-}
 
 /// What a flush did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -177,25 +166,19 @@ pub(crate) struct Parts {
 }
 
 /// Starts the thread.
-pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist, ArchiveThread)> {
+pub(crate) fn start(parts: Parts, live: &Arc<Live>) -> std::io::Result<(Archivist, ArchiveThread)> {
     let (orders, queue) = mpsc::sync_channel(QUEUE);
     let freed = Arc::new(Notify::new());
-    let limits = Limits {
-        rows_max: config.flush_rows_max,
-        bytes_max: config.flush_bytes_max,
-        after_ms: config.flush_after_ms,
-        rows_min: config.flush_rows_min,
-        small_after_ms: config.flush_small_after_ms,
-        wal_bytes_max: config.wal_bytes_max,
-    };
     let archive = Arc::clone(&parts.archive);
-    let merging = merge::start(&parts, (limits.rows_max, limits.bytes_max), Arc::clone(&freed))?;
+    let config = live.now();
+    let most = (config.flush_rows_max, config.flush_bytes_max);
+    let merging = merge::start(&parts, most, Arc::clone(&freed))?;
     let flushes = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
     let packs = Backoff::new(RETRY_AFTER_NS, RETRY_AFTER_NS);
     let is_called = Arc::new(AtomicBool::new(false));
     let stage = Stage {
         parts,
-        limits,
+        live: Arc::clone(live),
         freed: Arc::clone(&freed),
         is_called: Arc::clone(&is_called),
         flushes,
@@ -210,7 +193,8 @@ pub(crate) fn start(parts: Parts, config: &Config) -> std::io::Result<(Archivist
 /// The thread's own state.
 struct Stage {
     parts: Parts,
-    limits: Limits,
+    /// When rows are archived.
+    live: Arc<Live>,
     freed: Arc<Notify>,
     is_called: Arc<AtomicBool>,
     /// Tenants whose last flush failed.
@@ -297,14 +281,14 @@ impl Stage {
         if rows == 0 {
             return false;
         }
-        let limits = &self.limits;
+        let config = self.live.now();
         let age_ms = oldest(&view).map_or(0, |oldest| self.age_ms(oldest));
-        let is_full = rows >= limits.rows_max || view.hot_bytes() >= limits.bytes_max;
-        let is_old = age_ms >= limits.after_ms && rows >= limits.rows_min;
-        let is_very_old = age_ms >= limits.small_after_ms;
+        let is_full = rows >= config.flush_rows_max || view.hot_bytes() >= config.flush_bytes_max;
+        let is_old = age_ms >= config.flush_after_ms && rows >= config.flush_rows_min;
+        let is_very_old = age_ms >= config.flush_small_after_ms;
         // Without this the last few rows of a quiet tenant would keep every log file.
         let reader = &self.parts.reader;
-        let is_in_the_way = reader.stats().wal_bytes > limits.wal_bytes_max
+        let is_in_the_way = reader.stats().wal_bytes > config.wal_bytes_max
             && reader.holding_back().contains(tenant);
         is_full || is_old || is_very_old || is_in_the_way
     }
@@ -345,7 +329,8 @@ impl Stage {
             self.behind()?;
             return Ok(0);
         }
-        let Limits { rows_max, bytes_max, .. } = self.limits;
+        let config = self.live.now();
+        let (rows_max, bytes_max) = (config.flush_rows_max, config.flush_bytes_max);
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
         let mut prefix = Ok(None);
         self.step(pace, &mut || prefix = view.prefix(rows_max, bytes_max));

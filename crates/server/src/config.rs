@@ -1,23 +1,51 @@
-//! The configuration: one table of settings, each with name, meaning, default and check.
+//! The configuration: from flags, environment, file and defaults to one checked value.
 //!
-//! Order of precedence: flag, then `INDELIBLE__A__B` in the environment, then the file, then the default. A file that is
-//! wrong is refused with its line and, for an unknown key, the key that was probably meant. Refuses to read a variable
-//! from within the file: who controls a variable would then control a path.
+//! ```text
+//! flag > INDELIBLE__A__B > file (--config, else indelible.toml here) > default
+//! keys.rs   the table of keys: everything else here is made of it
+//! file.rs, value.rs, secret.rs, address.rs   what a source says, read and checked
+//! rules.rs  what keys must be beside each other          mistake.rs, suggest.rs   what is wrong, where, and what was meant
+//! live.rs   the running configuration, which SIGHUP changes     pages.rs   the same table as file, schema and page
+//! ```
+//!
+//! Promises: a configuration is taken whole or refused with every mistake. Refuses to read a variable from within the
+//! file: who controls a variable would then control a path.
+
+mod address;
+mod file;
+mod keys;
+mod live;
+mod mistake;
+mod pages;
+mod rules;
+mod secret;
+mod suggest;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use event::ids::StoreName;
 
+pub(crate) use address::{AddressError, allowed};
+pub(crate) use keys::Key;
+pub(crate) use live::Live;
+pub(crate) use mistake::{Mistake, Place, Severity};
+pub(crate) use pages::{example, schema};
+pub(crate) use value::Value;
+
+use keys::{KEYS, Kind, Reserved, Unset};
+
 /// The file that is read when none is named, if it is there.
-const FILE: &str = "indelible.toml";
-/// Bytes of a configuration file that are read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const FILE: &str = "indelible.toml";
 /// What every environment variable of ours that is a setting begins with.
 const ENVIRONMENT_PREFIX: &str = "INDELIBLE__";
 
+/// The variable that names the key directory to every command.
+const KEY_DIR_VARIABLE: &str = "INDELIBLE_KEY_DIR";
+
 /// Everything that can be set, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
     /// The data directory.
     pub(crate) data_dir: PathBuf,
@@ -25,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) key_dir: Option<PathBuf>,
     /// The address to listen on, `host:port`.
     pub(crate) listen: String,
+    /// Who may be spoken to without TLS.
+    pub(crate) plaintext: Plaintext,
     /// How long requests in flight may take once the server stops.
     pub(crate) drain_timeout_ms: u64,
     /// Bytes of requests that may be in memory at once.
@@ -71,314 +101,236 @@ pub(crate) struct Config {
     pub(crate) tail_slow_ms: u64,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            data_dir: PathBuf::from("./indelible-data"),
-            key_dir: None,
-            listen: "127.0.0.1:7070".to_owned(),
-            drain_timeout_ms: 10_000,
-            bytes_in_flight_max: 96 << 20,
-            header_timeout_ms: 10_000,
-            body_timeout_ms: 30_000,
-            connections_max: 1_024,
-            log: "info".to_owned(),
-            log_format: "logfmt".to_owned(),
-            store_name: None,
-            wal_file_bytes: 64 << 20,
-            hot_bytes_max: 160 << 20,
-            wal_bytes_max: 2 << 30,
-            flush_rows_max: 131_072,
-            flush_bytes_max: 48 << 20,
-            flush_after_ms: 600_000,
-            flush_rows_min: 1_000,
-            flush_small_after_ms: 86_400_000,
-            cache_bytes_max: 64 << 20,
-            query_rows_max: 1_000_000,
-            query_bytes_max: 256 << 20,
-            query_timeout_ms: 30_000,
-            query_memory_bytes_max: 64 << 20,
-            tail_slow_ms: 10_000,
+/// Who may be spoken to without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plaintext {
+    /// Programs on this machine.
+    LoopbackOnly,
+    /// Anybody: what is said can be read on the way, and somebody accepted that.
+    ReadableByTheNetwork,
+}
+
+impl Plaintext {
+    fn of(word: &str) -> Plaintext {
+        match word {
+            "readable-by-the-network" => Plaintext::ReadableByTheNetwork,
+            _ => Plaintext::LoopbackOnly,
         }
     }
 }
 
-/// One setting: its place in the file, and how a value is taken over.
-struct Setting {
-    path: &'static str,
-    set: fn(&mut Config, &toml::Value) -> Result<(), String>,
+/// Where a configuration comes from; kept, so that SIGHUP can read it again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources {
+    /// The file that was named.
+    pub(crate) file: Option<PathBuf>,
+    /// The flags that were given, with their values.
+    pub(crate) flags: Vec<(&'static str, String)>,
+    /// The environment.
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
-/// Every setting, in the order of the documentation (`docs/operate/configuration.md`).
-const SETTINGS: &[Setting] = &[
-    Setting { path: "server.data_dir", set: |c, v| path(v).map(|value| c.data_dir = value) },
-    Setting { path: "server.key_dir", set: |c, v| path(v).map(|value| c.key_dir = Some(value)) },
-    Setting { path: "server.listen", set: |c, v| text(v).map(|value| c.listen = value) },
-    Setting {
-        path: "server.drain_timeout_ms",
-        set: |c, v| number(v, 0, 20_000).map(|value| c.drain_timeout_ms = value),
-    },
-    Setting {
-        path: "server.bytes_in_flight_max",
-        set: |c, v| number(v, 20 << 20, 1 << 40).map(|value| c.bytes_in_flight_max = value),
-    },
-    Setting {
-        path: "server.header_timeout_ms",
-        set: |c, v| number(v, 1, 3_600_000).map(|value| c.header_timeout_ms = value),
-    },
-    Setting {
-        path: "server.body_timeout_ms",
-        set: |c, v| number(v, 1, 3_600_000).map(|value| c.body_timeout_ms = value),
-    },
-    Setting {
-        path: "server.connections_max",
-        set: |c, v| number(v, 1, 1 << 20).map(|value| c.connections_max = value),
-    },
-    Setting { path: "telemetry.log", set: |c, v| text(v).map(|value| c.log = value) },
-    Setting {
-        path: "telemetry.log_format",
-        set: |c, v| log_format(v).map(|value| c.log_format = value),
-    },
-    Setting {
-        path: "ledger.store_name",
-        set: |c, v| store_name(v).map(|value| c.store_name = Some(value)),
-    },
-    Setting {
-        path: "ledger.wal_file_bytes",
-        set: |c, v| number(v, 64 << 10, 1 << 32).map(|value| c.wal_file_bytes = value),
-    },
-    Setting {
-        path: "ledger.wal_bytes_max",
-        set: |c, v| number(v, 1 << 20, 1 << 44).map(|value| c.wal_bytes_max = value),
-    },
-    Setting {
-        path: "lake.hot_bytes_max",
-        set: |c, v| number(v, 1 << 10, 1 << 44).map(|value| c.hot_bytes_max = value),
-    },
-    Setting {
-        path: "lake.flush_rows_max",
-        set: |c, v| number(v, 1, 131_072).map(|value| c.flush_rows_max = value),
-    },
-    Setting {
-        path: "lake.flush_bytes_max",
-        set: |c, v| number(v, 1 << 10, 48 << 20).map(|value| c.flush_bytes_max = value),
-    },
-    Setting {
-        path: "lake.flush_after_ms",
-        set: |c, v| number(v, 1, 86_400_000).map(|value| c.flush_after_ms = value),
-    },
-    Setting {
-        path: "lake.flush_rows_min",
-        set: |c, v| number(v, 1, 131_072).map(|value| c.flush_rows_min = value),
-    },
-    Setting {
-        path: "lake.flush_small_after_ms",
-        set: |c, v| number(v, 1, 604_800_000).map(|value| c.flush_small_after_ms = value),
-    },
-    Setting {
-        path: "lake.cache_bytes_max",
-        set: |c, v| number(v, 1 << 20, 1 << 40).map(|value| c.cache_bytes_max = value),
-    },
-    Setting {
-        path: "query.rows_max",
-        set: |c, v| number(v, 1, 1 << 40).map(|value| c.query_rows_max = value),
-    },
-    Setting {
-        path: "query.bytes_max",
-        set: |c, v| number(v, 1 << 10, 1 << 40).map(|value| c.query_bytes_max = value),
-    },
-    Setting {
-        path: "query.timeout_ms",
-        set: |c, v| number(v, 1, 3_600_000).map(|value| c.query_timeout_ms = value),
-    },
-    Setting {
-        path: "query.memory_bytes_max",
-        set: |c, v| number(v, 1 << 20, 1 << 40).map(|value| c.query_memory_bytes_max = value),
-    },
-    Setting {
-        path: "query.tail_slow_ms",
-        set: |c, v| number(v, 1, 3_600_000).map(|value| c.tail_slow_ms = value),
-    },
-];
+/// A key with its value, and who set it.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) key: &'static Key,
+    pub(crate) value: Option<Value>,
+    pub(crate) origin: Place,
+}
 
-/// Why a configuration was refused.
+/// What the sources say, with everything that is wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// Every key, in the order of the table.
+    pub(crate) settings: Vec<Setting>,
+    /// What is wrong: the file's in its order, then the environment, the flags, and what does not fit together.
+    pub(crate) mistakes: Vec<Mistake>,
+    /// The file that was read.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// A configuration that was refused, with every mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {what}")]
-pub(crate) struct ConfigError {
-    /// The file and line, or the variable.
-    pub(crate) place: String,
-    /// What is wrong there.
-    pub(crate) what: String,
-    /// What to do about it.
-    pub(crate) hint: String,
+#[error("{}", said(.mistakes))]
+pub(crate) struct Refused {
+    /// What is wrong; at least one is an error.
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// All mistakes, one below the other.
+fn said(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::of(&defaults())
+    }
 }
 
 impl Config {
-    /// The configuration of the file `named` (or of `indelible.toml` here, if there is one) under the environment.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or file or environment hold something that is not a setting.
-    pub(crate) fn load(
-        named: Option<&Path>,
-        environment: impl Iterator<Item = (String, String)>,
-    ) -> Result<Config, ConfigError> {
-        let mut config = Config::default();
+    /// The configuration of these settings, one of each key.
+    fn of(settings: &[Setting]) -> Config {
+        let mut config = Config::blank();
+        for Setting { key, value, .. } in settings {
+            match (&key.kind, value) {
+                (Kind::Number(number), Some(Value::Number(value))) => {
+                    *(number.field)(&mut config) = *value;
+                }
+                (Kind::Text(text), Some(Value::Text(value))) => (text.set)(&mut config, value),
+                _ => {}
+            }
+        }
+        config
+    }
+
+    /// What every key writes over.
+    fn blank() -> Config {
+        Config {
+            data_dir: PathBuf::new(),
+            key_dir: None,
+            listen: String::new(),
+            plaintext: Plaintext::LoopbackOnly,
+            drain_timeout_ms: 0,
+            bytes_in_flight_max: 0,
+            header_timeout_ms: 0,
+            body_timeout_ms: 0,
+            connections_max: 0,
+            log: String::new(),
+            log_format: String::new(),
+            store_name: None,
+            wal_file_bytes: 0,
+            hot_bytes_max: 0,
+            wal_bytes_max: 0,
+            flush_rows_max: 0,
+            flush_bytes_max: 0,
+            flush_after_ms: 0,
+            flush_rows_min: 0,
+            flush_small_after_ms: 0,
+            cache_bytes_max: 0,
+            query_rows_max: 0,
+            query_bytes_max: 0,
+            query_timeout_ms: 0,
+            query_memory_bytes_max: 0,
+            tail_slow_ms: 0,
+        }
+    }
+}
+
+/// Every key with its default.
+fn defaults() -> Vec<Setting> {
+    let of = |key: &'static Key| {
+        let value = match &key.kind {
+            Kind::Number(number) => Some(Value::Number(number.default)),
+            Kind::Text(text) => match text.default {
+                Unset::Value(value) => Some(Value::Text(value.to_owned())),
+                Unset::Words { .. } => None,
+            },
+        };
+        Setting { key, value, origin: Place::Default }
+    };
+    KEYS.iter().map(of).collect()
+}
+
+impl Sources {
+    /// What these sources say now.
+    pub(crate) fn load(&self) -> Loaded {
+        let mut loaded = Loaded { settings: defaults(), mistakes: Vec::new(), file: None };
+        let named = self.file.as_deref();
         let path = named.unwrap_or(Path::new(FILE));
         if named.is_some() || path.exists() {
-            config.take_file(&path.display().to_string(), &read(path)?)?;
-        }
-        config.take_environment(environment)?;
-        Ok(config)
-    }
-
-    /// Takes over every setting of a file's text.
-    fn take_file(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| line_at(text, span.start));
-            ConfigError {
-                place: format!("{name}:{line}"),
-                what: error.message().to_owned(),
-                hint: "correct the line; the file is TOML".to_owned(),
+            loaded.file = Some(path.to_path_buf());
+            match file::text_of(path) {
+                Ok(text) => loaded.take_file(&path.display().to_string(), &text, &self.environment),
+                Err(mistake) => loaded.mistakes.push(*mistake),
             }
-        })?;
-        let mut leaves = BTreeMap::new();
-        flatten("", &table, &mut leaves);
-        for (path, value) in leaves {
-            let place = format!("{name}:{}", line_of(text, &path));
-            self.take(&place, &path, value)?;
         }
-        Ok(())
-    }
-
-    /// Takes over `INDELIBLE__A__B` as the setting `a.b`.
-    fn take_environment(
-        &mut self,
-        environment: impl Iterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
-        for (name, text) in environment {
+        for (name, text) in &self.environment {
             let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
             let path = path.to_ascii_lowercase().replace("__", ".");
-            self.take(&name, &path, &value_of(&text))?;
+            loaded.take(Place::Variable(name.clone()), &path, text);
         }
-        Ok(())
+        for (flag, text) in &self.flags {
+            let place = Place::Flag((*flag).to_owned());
+            let is_it = |known: &&Key| known.flag == Some(flag);
+            let reserved = || keys::RESERVED.iter().find(|known| known.flag == Some(flag));
+            let key = KEYS.iter().find(is_it).map(|key| key.name);
+            let key = key.or_else(|| reserved().map(|known| known.name));
+            loaded.take(place, key.unwrap_or(flag), text);
+        }
+        loaded.take_key_dir(&self.environment);
+        loaded.mistakes.extend(rules::check(&loaded.settings));
+        loaded
+    }
+}
+
+impl Loaded {
+    /// The configuration, unless something is wrong with it.
+    pub(crate) fn config(&self) -> Result<Config, Refused> {
+        match self.errors() {
+            0 => Ok(Config::of(&self.settings)),
+            _ => Err(Refused { mistakes: self.mistakes.clone() }),
+        }
     }
 
-    /// Takes over one setting.
-    fn take(&mut self, place: &str, path: &str, value: &toml::Value) -> Result<(), ConfigError> {
-        let place = place.to_owned();
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.path == path) else {
-            let (what, hint) = (format!("unknown key `{path}`"), suggestion(path));
-            return Err(ConfigError { place, what, hint });
+    /// How many mistakes are in the way.
+    pub(crate) fn errors(&self) -> usize {
+        self.mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).count()
+    }
+
+    fn take_file(&mut self, name: &str, text: &str, environment: &BTreeMap<String, String>) {
+        let (found, mistakes) = file::read(name, text, environment);
+        for file::Found { key, value, place } in found {
+            self.set(key, value, place);
+        }
+        self.mistakes.extend(mistakes);
+    }
+
+    /// Takes over one setting from a variable or a flag.
+    fn take(&mut self, place: Place, path: &str, text: &str) {
+        let (what, hint) = match (Key::named(path), Reserved::of(path)) {
+            (Some(key), _) => match key.read_plain(text) {
+                Ok(value) => return self.set(key, value, place),
+                Err(wrong) => (format!("`{path}` {}", wrong.what), wrong.hint),
+            },
+            (None, Some(reserved)) => {
+                (format!("`{}` {}", reserved.name, reserved.reason), reserved.instead.to_owned())
+            }
+            (None, None) => {
+                let hint = match suggest::meant(path) {
+                    Some(meant) => format!("did you mean `{}`?", variable(meant)),
+                    None => suggest::key(path),
+                };
+                (format!("unknown key `{path}`"), hint)
+            }
         };
-        (setting.set)(self, value).map_err(|rule| ConfigError {
-            place,
-            what: format!("`{path}` {rule}"),
-            hint: "see docs/operate/configuration.md for every key, its unit and its range"
-                .to_owned(),
-        })
+        self.mistakes.push(Mistake { severity: Severity::Error, place, what, hint });
     }
-}
 
-/// The text of a configuration file.
-fn read(path: &Path) -> Result<String, ConfigError> {
-    use std::io::Read;
-    let mut text = String::new();
-    let opened = std::fs::File::open(path);
-    match opened.and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text)) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(ConfigError {
-            place: path.display().to_string(),
-            what: format!("cannot be read: {error}"),
-            hint: "name another file with --config, or leave the option out".to_owned(),
-        }),
+    /// The variable that every command knows counts where no setting names the key directory.
+    fn take_key_dir(&mut self, environment: &BTreeMap<String, String>) {
+        let variable = environment.get(KEY_DIR_VARIABLE).filter(|text| !text.is_empty());
+        let Some(text) = variable else { return };
+        let is_unset = |setting: &&mut Setting| {
+            setting.key.name == "server.key_dir" && setting.value.is_none()
+        };
+        for setting in self.settings.iter_mut().filter(is_unset) {
+            setting.value = Some(Value::Text(text.clone()));
+            setting.origin = Place::Variable(KEY_DIR_VARIABLE.to_owned());
+        }
     }
-}
 
-/// Every value that is no table, under its dotted path.
-fn flatten<'a>(
-    above: &str,
-    table: &'a toml::Table,
-    leaves: &mut BTreeMap<String, &'a toml::Value>,
-) {
-    for (key, value) in table {
-        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
-        match value {
-            toml::Value::Table(inner) => flatten(&path, inner, leaves),
-            leaf => drop(leaves.insert(path, leaf)),
+    fn set(&mut self, key: &'static Key, value: Value, origin: Place) {
+        let mut settings = self.settings.iter_mut();
+        if let Some(setting) = settings.find(|setting| setting.key.name == key.name) {
+            *setting = Setting { key, value: Some(value), origin };
         }
     }
 }
 
-/// A variable's text as TOML has it, or as plain text.
-fn value_of(text: &str) -> toml::Value {
-    let parsed = format!("value = {text}").parse::<toml::Table>();
-    let value = parsed.ok().and_then(|mut table| table.remove("value"));
-    value.unwrap_or_else(|| toml::Value::String(text.to_owned()))
-}
-
-/// The line on which byte `offset` stands, from 1.
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The line on which the last word of `path` is set, from 1; 1 when it is written in an unusual way.
-fn line_of(text: &str, path: &str) -> usize {
-    let key = path.rsplit('.').next().unwrap_or(path);
-    let sets = |line: &str| {
-        let rest = line.trim_start().strip_prefix(key);
-        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    text.lines().position(sets).map_or(1, |line| line + 1)
-}
-
-/// What was probably meant by an unknown key.
-fn suggestion(path: &str) -> String {
-    let nearest = SETTINGS.iter().map(|setting| (distance(path, setting.path), setting.path)).min();
-    match nearest {
-        Some((near, meant)) if near <= 6 => format!("did you mean `{meant}`?"),
-        _ => "see docs/operate/configuration.md for every key".to_owned(),
-    }
-}
-
-/// The edit distance between two short texts.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (position, here) in left.chars().enumerate() {
-        let mut next = vec![position + 1];
-        for ((there, above), diagonal) in right.iter().zip(row.iter().skip(1)).zip(&row) {
-            let last = next.last().copied().unwrap_or(0);
-            next.push((diagonal + usize::from(here != *there)).min(above + 1).min(last + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-fn text(value: &toml::Value) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| "must be a text".to_owned())
-}
-
-fn path(value: &toml::Value) -> Result<PathBuf, String> {
-    text(value).map(PathBuf::from)
-}
-
-fn log_format(value: &toml::Value) -> Result<String, String> {
-    match text(value)?.as_str() {
-        known @ ("logfmt" | "json") => Ok(known.to_owned()),
-        _ => Err("must be `logfmt` or `json`".to_owned()),
-    }
-}
-
-fn store_name(value: &toml::Value) -> Result<StoreName, String> {
-    StoreName::parse(&text(value)?).map_err(|error| format!("is refused: {error}"))
-}
-
-/// A whole number within `min..=max`.
-fn number(value: &toml::Value, min: u64, max: u64) -> Result<u64, String> {
-    let whole = value.as_integer().and_then(|number| u64::try_from(number).ok());
-    let fits = whole.filter(|number| (min..=max).contains(number));
-    fits.ok_or_else(|| format!("must be a whole number from {min} to {max}"))
+/// The variable that sets the key `name`.
+pub(crate) fn variable(name: &str) -> String {
+    format!("{ENVIRONMENT_PREFIX}{}", name.replace('.', "__").to_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -29,10 +29,7 @@ const DISK_FAULT: &str = "check the disk, then start again: the start recovers";
 /// An address that is not listened on.
 pub(crate) fn listen(error: &ListenError) -> Failure {
     let hint = match error {
-        ListenError::NotAnAddress { .. } => "give host and port, `127.0.0.1:7070`",
-        ListenError::NotLoopback { .. } => {
-            "listen on 127.0.0.1 or ::1, and put a proxy with TLS before it for other machines"
-        }
+        ListenError::Refused(refused) => refused.hint(),
         ListenError::Io { .. } => {
             "stop what listens there, or take a free port with `--listen 127.0.0.1:0`"
         }

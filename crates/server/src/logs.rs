@@ -11,33 +11,58 @@ mod said; // how often
 
 pub(crate) use said::Said;
 
+use std::fmt;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
 use line::{Fields, Lines, Style};
 
-/// A filter that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{filter}` is no log filter")]
-pub(crate) struct FilterError {
-    filter: String,
+/// The running log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// How often each message was said.
+    pub(crate) said: Said,
+    /// What is logged.
+    pub(crate) filter: Filter,
 }
 
-/// Starts logging for the rest of the process; gives the counts of what is said.
-pub(crate) fn start(filter: &str, format: &str, clock: Clock) -> Result<Said, FilterError> {
-    let refuse = |_| FilterError { filter: filter.to_owned() };
-    let filter = EnvFilter::builder().parse(filter).map_err(refuse)?;
+/// What is logged, to be changed while the process runs.
+pub(crate) struct Filter(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Filter")
+    }
+}
+
+impl Filter {
+    /// Logs what `filter` says from now on.
+    pub(crate) fn replace(&self, filter: &str) {
+        (self.0)(parsed(filter));
+    }
+}
+
+/// The filter that the configuration has let pass.
+fn parsed(filter: &str) -> EnvFilter {
+    EnvFilter::builder().parse(filter).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Starts logging for the rest of the process.
+pub(crate) fn start(filter: &str, format: &str, clock: Clock) -> Log {
     let style = if format == "json" { Style::Json } else { Style::Logfmt };
     let said = Said::new();
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .fmt_fields(Fields(style))
-        .event_format(Lines { style, clock, said: said.clone() });
+        .event_format(Lines { style, clock, said: said.clone() })
+        .with_env_filter(parsed(filter))
+        .with_filter_reloading();
+    let handle = lines.reload_handle();
     // A second start in one process (tests) keeps the first one's log.
     let _first = lines.try_init();
-    Ok(said)
+    Log { said, filter: Filter(Box::new(move |filter| drop(handle.reload(filter)))) }
 }
 
 #[cfg(test)]

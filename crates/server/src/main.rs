@@ -37,6 +37,7 @@ mod metrics; // our own figures
 mod niceness; // who gives way
 mod salts; // slots of salt blocks
 mod scratch; // a folder for copies
+mod signals; // what ends the server, what has it read again
 mod tenants; // tenants with their keys open
 
 mod clock; // the one reader of time

@@ -24,7 +24,6 @@ use ledger::disk::StoreLock;
 use ledger::{Now, Writer};
 use tlog::note::SigningKey;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -34,14 +33,14 @@ use crate::archive::{self, ArchiveThread};
 use crate::audit::{self, Reads};
 use crate::budget::Budget;
 use crate::cli::exit::{Exit, Failure};
-use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::http::{self, Cursors, Gate, Tails};
 use crate::intake::{self, LedgerThread};
-use crate::logs::Said;
+use crate::logs::Log;
 use crate::manifest::{self, Manifest};
 use crate::recovery::{self, Clocks, Recovered};
 use crate::salts::Salts;
+use crate::signals::{self, Signals};
 use crate::store::{self, Store};
 use crate::{failures, handout, keeper, niceness, ship, tenants};
 
@@ -72,22 +71,19 @@ pub(crate) enum ClockWord {
 }
 
 /// Serves until it is told to stop.
-pub(crate) fn run(
-    config: Config,
-    clock: Clock,
-    word: ClockWord,
-    said: &Said,
-) -> Result<Exit, Failure> {
-    http::loopback(&config.listen).map_err(|error| failures::listen(&error))?;
-    let store =
-        store::open(&config, clock.wall()).map_err(|error| failures::store(&error, &config))?;
+pub(crate) fn run(live: Arc<Live>, log: &Log, clocks: Clocks) -> Result<Exit, Failure> {
+    let config = live.now();
     let runtime = runtime(Work::Requests)?;
+    // What is taken down at the first moment waits until there is somebody to reload.
+    let hangups = runtime.block_on(async { signals::hangups() });
+    let hangups = hangups.map_err(|error| failures::io(&error))?;
+    let store = store::open(&config, clocks.clock.wall())
+        .map_err(|error| failures::store(&error, &config))?;
     let gate = Arc::new(Gate::default());
     let (stop, stopped) = watch::channel(false);
     let (url, serving) = listen(&runtime, &config, &store, &gate, stopped)?;
-    let clocks = Clocks { clock, word };
-    let recovered = recovery::open(&store, &config, clocks, &gate, said)?;
-    let server = start(runtime, config, store, recovered, clocks)?;
+    let recovered = recovery::open(&store, &config, clocks, &gate, &log.said)?;
+    let server = start(runtime, live, store, recovered, clocks)?;
     let Server { runtime, .. } = &server;
     runtime
         .block_on(recovery::settle(&server.app, &server.started))
@@ -96,10 +92,11 @@ pub(crate) fn run(
     server.store.lock.name_address(&url).map_err(|error| failures::file("lock", &error))?;
     gate.open(Arc::clone(&server.app));
     // Whoever reads `ready` may send a signal at once: it must find its handler.
-    let mut signals =
-        runtime.block_on(async { Signals::new() }).map_err(|error| failures::io(&error))?;
+    let signals = runtime.block_on(async { Signals::new(hangups) });
+    let mut signals = signals.map_err(|error| failures::io(&error))?;
     greet(&server, &url)?;
-    let fault = runtime.block_on(signals.wait(server.fault.clone()));
+    let reload = || signals::reload(&server.app.config, &log.filter);
+    let fault = runtime.block_on(signals.wait(server.fault.clone(), reload));
     tracing::info!(reason = ?fault, "stopping");
     gate.stop();
     let _still_there = stop.send(true);
@@ -145,7 +142,7 @@ fn listen(
     gate: &Arc<Gate>,
     stopped: watch::Receiver<bool>,
 ) -> Result<(String, JoinHandle<()>), Failure> {
-    let listener = runtime.block_on(http::bind(&config.listen));
+    let listener = runtime.block_on(http::bind(&config.listen, config.plaintext));
     let listener = listener.map_err(|error| failures::listen(&error))?;
     let address = listener.local_addr().map_err(|error| failures::io(&error))?;
     let url = format!("http://{address}");
@@ -161,7 +158,7 @@ fn listen(
 /// Starts the stages over what was recovered.
 fn start(
     runtime: Runtime,
-    config: Config,
+    live: Arc<Live>,
     store: Store,
     recovered: Recovered,
     clocks: Clocks,
@@ -182,19 +179,19 @@ fn start(
         metrics: Arc::clone(&metrics),
     };
     let (archivist, archiving) =
-        archive::start(parts, &config).map_err(|error| failures::io(&error))?;
+        archive::start(parts, &live).map_err(|error| failures::io(&error))?;
     let queries = self::runtime(Work::LookUps)?;
     let statements = self::runtime(Work::Statements)?;
     let app = Arc::new(App {
         clock: clocks.clock,
-        budget: Budget::new(config.bytes_in_flight_max),
+        budget: Budget::new(live.now().bytes_in_flight_max),
         queries: Queries {
             runtime: queries.handle().clone(),
             statements: statements.handle().clone(),
             slots: Arc::new(Semaphore::new(QUERIES_MAX)),
             spill_dir: std::env::temp_dir(),
         },
-        config,
+        config: live,
         keyring,
         control,
         tenants,
@@ -332,7 +329,7 @@ fn finish(
     } = server;
     runtime.spawn(signals.exit_on_next());
     let drain = match reason {
-        Reason::Signal => Duration::from_millis(app.config.drain_timeout_ms),
+        Reason::Signal => Duration::from_millis(app.config.now().drain_timeout_ms),
         Reason::DiskFault => FAULT_DRAIN,
     };
     let drained = runtime.block_on(async { tokio::time::timeout(drain, serving).await });
@@ -420,39 +417,6 @@ fn signed(manifest: &Manifest, key: &SigningKey) -> Result<String, Exit> {
         );
         Exit::Partly
     })
-}
-
-/// The signals that end the server.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    async fn wait(&mut self, mut fault: watch::Receiver<bool>) -> Reason {
-        tokio::select! {
-            () = self.next() => Reason::Signal,
-            _ = fault.wait_for(|fault| *fault) => Reason::DiskFault,
-        }
-    }
-
-    /// A second signal ends the process at once; the next start recovers.
-    async fn exit_on_next(mut self) {
-        self.next().await;
-        std::process::exit(i32::from(Exit::Failed as u8));
-    }
 }
 
 /// A runtime for one kind of work; threads that plan queries have the stack that this needs.

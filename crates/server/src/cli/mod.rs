@@ -4,6 +4,7 @@
 //! codes of [`exit::Exit`]; nothing is listed that does not work. Refuses to take a secret as the value of a flag.
 
 mod completions;
+mod config;
 mod connect;
 mod events;
 mod examples;
@@ -18,6 +19,7 @@ mod search;
 mod segment;
 mod send;
 mod serve;
+mod settings;
 mod show;
 mod sql;
 mod tail;
@@ -64,6 +66,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Segment(args) => segment::run(args),
         Command::Tenant(args) => tenant::run(args),
         Command::Key(args) => key::run(args),
+        Command::Config(args) => config::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
     }
@@ -128,6 +131,8 @@ enum Command {
     /// API keys: create, list, revoke
     #[command(after_help = examples::KEY)]
     Key(key::Args),
+    /// The configuration: a file to begin with, what is wrong with one, what counts and why
+    Config(config::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Print the version

@@ -53,6 +53,11 @@ fn command_lines_of_the_contract_are_read() {
         "key ls --tenant acme",
         "key revoke abcdefg2 --json",
         "key revoke ind_abcdefg2",
+        "config init",
+        "config init -o F",
+        "config check --config F --deny-warnings --json --listen 127.0.0.1:0",
+        "config show --origin --json",
+        "config schema",
         "completions bash",
         "version --json",
     ];
@@ -93,6 +98,8 @@ fn command_lines_that_mean_nothing_are_refused() {
         ("key revoke short", ValueValidation),
         ("import syslog f", InvalidSubcommand),
         ("import cloudtrail", MissingRequiredArgument),
+        ("config", DisplayHelpOnMissingArgumentOrSubcommand),
+        ("config explain", InvalidSubcommand),
         ("completions tcl", InvalidValue),
         ("version extra", UnknownArgument),
     ];

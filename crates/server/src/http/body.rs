@@ -92,7 +92,7 @@ pub(crate) async fn json<T: DeserializeOwned>(
     sent: Body,
     bytes_max: usize,
 ) -> Result<T, Problem> {
-    let deadline = Duration::from_millis(app.config.body_timeout_ms);
+    let deadline = Duration::from_millis(app.config.now().body_timeout_ms);
     let charged = read(headers, sent, &app.budget, deadline).await?;
     if charged.bytes.len() > bytes_max {
         let detail = format!("the body has more than {bytes_max} bytes");

@@ -88,7 +88,7 @@ pub(super) async fn metrics(
         hot_bytes: app.shipped.hot.used(),
         hot_max_bytes: app.shipped.hot.bytes_max(),
         in_flight_bytes: app.budget.used(),
-        free_bytes: disk_space::free_bytes(&app.config.data_dir),
+        free_bytes: disk_space::free_bytes(&app.config.now().data_dir),
         index_lag_ns: app.shipped.lag_ns(now_ns),
         tree_size: app.tenants.all().iter().map(|tenant| app.size(&tenant.id)).sum(),
         now_ns,

@@ -45,7 +45,7 @@ pub(super) async fn known(
     sent: Body,
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
-    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let deadline = std::time::Duration::from_millis(app.config.now().body_timeout_ms);
     let charged = body::read(&headers, sent, &app.budget, deadline).await?;
     let wrong = |what: String| Problem::new(Code::InvalidRequest, what);
     let question: KnownQuestion =

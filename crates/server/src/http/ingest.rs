@@ -99,7 +99,7 @@ pub(super) async fn post(
     }
     let tenant = app.tenants.find(caller.tenant());
     let tenant = tenant.ok_or_else(|| Problem::internal("a key of a tenant that is not open"))?;
-    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let deadline = std::time::Duration::from_millis(app.config.now().body_timeout_ms);
     // A body that is still on its way when intake closes is refused at once.
     let charged = tokio::select! {
         charged = body::read(&headers, sent, &app.budget, deadline) => charged?,

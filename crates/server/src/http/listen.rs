@@ -1,10 +1,10 @@
 //! The listener: connections in, each served until it closes, is too slow, or the server stops.
 //!
 //! Promises: a client that does not finish its headers in time is cut off; at most so many connections are open at once;
-//! on a stop idle connections close at once and busy ones after their answer. Refuses any address but loopback, since
-//! this build has no TLS.
+//! on a stop idle connections close at once and busy ones after their answer. Refuses any address but loopback, unless the
+//! configuration says in words that the network may read along: this build has no TLS.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use crate::config::{self, AddressError, Plaintext};
+
 /// HTTP/2 streams at once on one connection.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of a request's headers.
@@ -25,20 +27,9 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Why an address is not listened on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
-    /// It is no address.
-    #[error("`{listen}` is no address to listen on")]
-    NotAnAddress {
-        /// As given.
-        listen: String,
-    },
-    /// It can be reached from elsewhere, and there is no TLS.
-    #[error(
-        "`{listen}` can be reached from other machines, and without TLS tokens and events would travel in the clear"
-    )]
-    NotLoopback {
-        /// As given.
-        listen: String,
-    },
+    /// The configuration does not allow it.
+    #[error(transparent)]
+    Refused(#[from] AddressError),
     /// The operating system refused.
     #[error("`{listen}` cannot be listened on: {source}")]
     Io {
@@ -58,20 +49,9 @@ pub(crate) struct Limits {
     pub(crate) connections_max: usize,
 }
 
-/// The loopback address that `listen` is.
-pub(crate) fn loopback(listen: &str) -> Result<SocketAddr, ListenError> {
-    let not_an_address = || ListenError::NotAnAddress { listen: listen.to_owned() };
-    let found: Vec<SocketAddr> = listen.to_socket_addrs().map_err(|_| not_an_address())?.collect();
-    let first = found.first().copied().ok_or_else(not_an_address)?;
-    match found.iter().all(|address| address.ip().is_loopback()) {
-        true => Ok(first),
-        false => Err(ListenError::NotLoopback { listen: listen.to_owned() }),
-    }
-}
-
-/// Listens on a loopback address.
-pub(crate) async fn bind(listen: &str) -> Result<TcpListener, ListenError> {
-    let address = loopback(listen)?;
+/// Listens on an address that the configuration allows.
+pub(crate) async fn bind(listen: &str, plaintext: Plaintext) -> Result<TcpListener, ListenError> {
+    let address = config::allowed(listen, plaintext)?;
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| ListenError::Io { listen: listen.to_owned(), source })
 }

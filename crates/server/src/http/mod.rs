@@ -31,7 +31,7 @@ mod tail; // events as they come
 
 pub(crate) use endpoints::router;
 pub(crate) use gate::Gate;
-pub(crate) use listen::{Limits, ListenError, bind, loopback, serve};
+pub(crate) use listen::{Limits, ListenError, bind, serve};
 pub(crate) use search::Cursors;
 pub(crate) use tail::Tails;
 

@@ -57,7 +57,7 @@ pub(super) async fn post(
 ) -> Result<Response, Problem> {
     let app = opened(&gate)?;
     let form = form(&headers);
-    let deadline = Duration::from_millis(app.config.body_timeout_ms);
+    let deadline = Duration::from_millis(app.config.now().body_timeout_ms);
     let charged = body::read(&headers, sent, &app.budget, deadline).await?;
     let wrong = |error: serde_json::Error| Problem::new(Code::InvalidRequest, error.to_string());
     let asked: Asked = serde_json::from_slice(&charged.bytes).map_err(wrong)?;
@@ -152,11 +152,12 @@ pub(super) async fn slot(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
 /// What one statement may use.
 pub(super) fn limits(app: &App) -> Limits {
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let config = app.config.now();
     Limits {
-        rows_max: count(app.config.query_rows_max),
-        answer_bytes_max: count(app.config.query_bytes_max),
-        time_max: Duration::from_millis(app.config.query_timeout_ms),
-        memory_bytes_max: count(app.config.query_memory_bytes_max),
+        rows_max: count(config.query_rows_max),
+        answer_bytes_max: count(config.query_bytes_max),
+        time_max: Duration::from_millis(config.query_timeout_ms),
+        memory_bytes_max: count(config.query_memory_bytes_max),
         spill_dir: Some(app.queries.spill_dir.clone()),
         ..Limits::default()
     }

@@ -109,7 +109,7 @@ pub(super) async fn lost(
         return Err(Problem::new(Code::Forbidden, "the stream is another producer's"));
     }
     let tenant = proofs::tenant_of(&app, &caller)?;
-    let deadline = std::time::Duration::from_millis(app.config.body_timeout_ms);
+    let deadline = std::time::Duration::from_millis(app.config.now().body_timeout_ms);
     let charged = body::read(&headers, sent, &app.budget, deadline).await?;
     let asked: wire::Lost = serde_json::from_slice(&charged.bytes)
         .map_err(|error| wrong(format!("the body is no declaration of a gap: {error}")))?;

@@ -135,7 +135,7 @@ pub(super) async fn stream(
     let (pieces, taken) = mpsc::channel(PIECES_MAX);
     let last_word = LastWord::default();
     let follow = Follow {
-        slow_after: Duration::from_millis(app.config.tail_slow_ms),
+        slow_after: Duration::from_millis(app.config.now().tail_slow_ms),
         looks: Arc::clone(&app.tails.looks),
         alive_ns: app.clock.monotonic_ns(),
         app,

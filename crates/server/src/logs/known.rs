@@ -55,6 +55,30 @@ pub(crate) fn find(message: &str) -> Option<&'static Known> {
 /// All of them: from the start of a server to its stop.
 pub(crate) const KNOWN: &[Known] = &[
     warn(
+        "config_doubt",
+        "the configuration is probably not what was meant",
+        "a key contradicts a default, lets the network read along, or puts keys beside the data; it is taken all the same",
+        "follow `hint`; `indelible config check` says the same",
+    ),
+    error(
+        "config_mistake",
+        "the configuration has a mistake",
+        "a configuration that was to be reloaded is wrong at `place`",
+        "follow `hint`, then send SIGHUP again",
+    ),
+    error(
+        "config_refused",
+        "the configuration is wrong and was not taken: the running one stays",
+        "a reload was refused because of the mistakes named before",
+        "correct them, look with `indelible config check`, then send SIGHUP again",
+    ),
+    warn(
+        "config_restart",
+        "a key needs a restart to change, the running value stays",
+        "a reload found a new value of a key that cannot change while the server runs",
+        "restart the server, or put the old value back",
+    ),
+    warn(
         "unlisted_file",
         "a file that was not there at the last stop",
         "the data directory has a file that the signed `MANIFEST` does not list",

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::clock::Clock;
+use crate::logs::Said;
 use crate::manifest::FileEntry;
 
 const INSTANCE: &str = "000102030405060708090a0b0c0d0e0f";
@@ -50,7 +52,8 @@ fn running() -> Running {
     let (store, recovered) = recovered(&config);
     let token = store.drawn.as_ref().expect("a new store").local.clone();
     let runtime = runtime(Work::LookUps).expect("a runtime");
-    let server = start(runtime, config, store, recovered, clocks()).expect("stages");
+    let server =
+        start(runtime, Arc::new(Live::fixed(config)), store, recovered, clocks()).expect("stages");
     let gate = Arc::new(Gate::default());
     gate.open(Arc::clone(&server.app));
     Running { server, gate, token, _root: root }
@@ -148,7 +151,9 @@ fn a_making_that_was_killed_before_its_record_is_put_on_record() {
         let (store, recovered) = recovered(&config);
         assert!(!recovered.started.ledger.created);
         let runtime = runtime(Work::LookUps).expect("a runtime");
-        let server = start(runtime, config.clone(), store, recovered, clocks()).expect("stages");
+        let server =
+            start(runtime, Arc::new(Live::fixed(config.clone())), store, recovered, clocks())
+                .expect("stages");
         let settled = server.runtime.block_on(recovery::settle(&server.app, &server.started));
         settled.expect("a record");
         let size = server.app.size(&tenants::system());

@@ -9,6 +9,7 @@ mod archive;
 mod audit;
 mod cli;
 mod commands;
+mod config;
 mod crash;
 mod hostile;
 mod http;

@@ -165,7 +165,7 @@ fn a_wrong_configuration_is_refused_with_the_line() {
         .expect("a file");
     let ran = store.cli(&["serve"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.stderr.contains("indelible.toml:2: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("indelible.toml:2:1 error "), "{}", ran.stderr);
     assert!(ran.stderr.contains("`lake.hot_bytes_max`"), "{}", ran.stderr);
 }
 

@@ -10,7 +10,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_stop_is_heard_while_every_place_is_taken_by_an_idle_connection() {
-    let listener = bind("127.0.0.1:0").await.expect("a free port");
+    let listener = bind("127.0.0.1:0", Plaintext::LoopbackOnly).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let router = Router::new().route("/", get(|| async { "here" }));
     let limits = Limits { header_timeout: 10 * DEADLINE, connections_max: 1 };
