@@ -17,6 +17,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use lake::archive::Archive;
@@ -70,8 +71,31 @@ pub(crate) enum ClockWord {
     Accepted,
 }
 
+/// Who looks on.
+#[derive(Debug)]
+pub(crate) enum Audience {
+    /// A person, who is greeted and stops it with a signal.
+    Person,
+    /// A part of this program.
+    Caller(Caller),
+}
+
+/// A part of this program that runs a server.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Is told the address once everything is there.
+    pub(crate) ready: SyncSender<String>,
+    /// Stops the server, as a signal does.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
 /// Serves until it is told to stop.
-pub(crate) fn run(live: Arc<Live>, log: &Log, clocks: Clocks) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    live: Arc<Live>,
+    log: &Log,
+    clocks: Clocks,
+    audience: Audience,
+) -> Result<Exit, Failure> {
     let config = live.now();
     let runtime = runtime(Work::Requests)?;
     // What is taken down at the first moment waits until there is somebody to reload.
@@ -94,9 +118,9 @@ pub(crate) fn run(live: Arc<Live>, log: &Log, clocks: Clocks) -> Result<Exit, Fa
     // Whoever reads `ready` may send a signal at once: it must find its handler.
     let signals = runtime.block_on(async { Signals::new(hangups) });
     let mut signals = signals.map_err(|error| failures::io(&error))?;
-    greet(&server, &url)?;
+    let told = meet(audience, &server, &url)?;
     let reload = || signals::reload(&server.app.config, &log.filter);
-    let fault = runtime.block_on(signals.wait(server.fault.clone(), reload));
+    let fault = runtime.block_on(signals.wait(server.fault.clone(), told, reload));
     tracing::info!(reason = ?fault, "stopping");
     gate.stop();
     let _still_there = stop.send(true);
@@ -280,6 +304,22 @@ fn unrecorded(server: &Server, mut error: NotRecorded) -> Failure {
     failures::unrecorded(error)
 }
 
+/// Says that the server is ready; answers what stops it beside signals.
+fn meet(
+    audience: Audience,
+    server: &Server,
+    url: &str,
+) -> Result<Option<watch::Receiver<bool>>, Failure> {
+    match audience {
+        Audience::Person => greet(server, url).map(|()| None),
+        Audience::Caller(Caller { ready, stop }) => {
+            // Who does not wait for the address has gone, and its end of `stop` says so.
+            let _gone = ready.send(url.to_owned());
+            Ok(Some(stop))
+        }
+    }
+}
+
 /// Prints what a person wants to know at the start; `ready` is the last line.
 fn greet(server: &Server, url: &str) -> Result<(), Failure> {
     use crate::cli::print;
@@ -297,7 +337,7 @@ fn greet(server: &Server, url: &str) -> Result<(), Failure> {
         print::data(&format!("tenant    {}  {} records", tenant.id, app.size(&tenant.id)))?;
     }
     print::data(&format!("address   {url}"))?;
-    let header = quoted(&folder.join("auth-header"));
+    let header = crate::cli::text::quoted(&folder.join("auth-header"));
     let event = r#"'{"action":"user.login","actor":"ana"}'"#;
     print::data(&format!("try       curl -H @{header} {url}/v1/events -d {event}"))?;
     match started.ledger.created {
@@ -305,16 +345,6 @@ fn greet(server: &Server, url: &str) -> Result<(), Failure> {
         false => print::data(&format!("opened, {} records", started.ledger.records))?,
     }
     print::data("ready")
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 /// The same list backwards.

@@ -1,4 +1,4 @@
-//! The signals: what ends the server, and what has it read its configuration again.
+//! The signals, and a caller's word: what ends the server, and what has it read its configuration again.
 //!
 //! Promises: a reload that is refused leaves everything as it is and says why; a key that cannot change while the server
 //! runs is named. A second signal to end ends the process at once. Refuses to do anything inside a signal handler.
@@ -36,14 +36,17 @@ impl Signals {
         }
     }
 
-    /// Waits for the end, and calls `reload` at each hangup.
+    /// Waits for the end, by a signal, a fault or a caller's word, and calls `reload` at each hangup.
     pub(crate) async fn wait(
         &mut self,
         mut fault: watch::Receiver<bool>,
+        told: Option<watch::Receiver<bool>>,
         reload: impl Fn(),
     ) -> Reason {
+        let mut told = std::pin::pin!(is_told(told));
         loop {
             tokio::select! {
+                () = &mut told => return Reason::Signal,
                 _ = self.terminate.recv() => return Reason::Signal,
                 _ = self.interrupt.recv() => return Reason::Signal,
                 _ = fault.wait_for(|fault| *fault) => return Reason::DiskFault,
@@ -56,6 +59,14 @@ impl Signals {
     pub(crate) async fn exit_on_next(mut self) {
         self.end().await;
         std::process::exit(i32::from(Exit::Failed as u8));
+    }
+}
+
+/// Ends when a caller says stop, or has gone.
+async fn is_told(told: Option<watch::Receiver<bool>>) {
+    match told {
+        Some(mut told) => drop(told.wait_for(|stop| *stop).await),
+        None => std::future::pending().await,
     }
 }
 

@@ -16,9 +16,9 @@ use crate::keyring;
 pub(crate) const DATA_DIR: &str = indelible_client::DATA_DIR;
 
 /// The file in a data directory that names address and token of the local producer.
-const CLIENT_FILE: &str = "client.json";
+pub(super) const CLIENT_FILE: &str = "client.json";
 /// The file in a store's key folder that names address and token of its administrator.
-const ADMIN_FILE: &str = "admin.json";
+pub(super) const ADMIN_FILE: &str = "admin.json";
 
 /// The options that every client command has.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,7 +65,7 @@ pub(crate) fn admin(args: &AdminArgs) -> Result<Client, Failure> {
 }
 
 /// The key folder of the store whose `client.json` was read.
-fn store_folder(
+pub(super) fn store_folder(
     path: &Path,
     connection: &Connection,
     key_dir: Option<&Path>,

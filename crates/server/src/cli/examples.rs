@@ -7,6 +7,12 @@ Examples:
   indelible serve --data-dir /srv/audit --key-dir /srv/audit-keys --listen 127.0.0.1:7070
   indelible serve --listen 127.0.0.1:0 --log info --log-format json";
 
+/// Of `demo`.
+pub(super) const DEMO: &str = "\
+Examples:
+  indelible demo
+  indelible demo --data-dir ./indelible-demo --listen 127.0.0.1:0 --rate 20";
+
 /// Of `import`.
 pub(super) const IMPORT: &str = "\
 Examples:

@@ -92,6 +92,22 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     finish(import, stopped, output)
 }
 
+/// Imports the CloudTrail records of one file for a part of this program, which has nobody to look at a summary.
+pub(super) fn cloudtrail(client: indelible_client::Client, path: &Path) -> Result<(), Failure> {
+    let (producer, key) = import_key(&client.import_key()?)?;
+    let (format, flight, summary) =
+        (Format::Cloudtrail, Flight::default(), Summary::new(Vec::new()));
+    let mapping = format.mapping();
+    let courier = Courier { client, producer, mapping, flight, events_out: None, summary };
+    let progress = ProgressBar::hidden();
+    let mut import = Import { courier, key, format, known: Known::PassedOver, progress };
+    match import.files(&[path.to_owned()]) {
+        Some(failure) => Err(failure),
+        None if import.courier.summary.counts.not_clean() == 0 => Ok(()),
+        None => Err(failed(&import.courier.summary.line())),
+    }
+}
+
 /// For whom the summary is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {

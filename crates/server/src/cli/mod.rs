@@ -6,6 +6,7 @@
 mod completions;
 mod config;
 mod connect;
+mod demo;
 mod events;
 mod examples;
 pub(crate) mod exit;
@@ -24,7 +25,7 @@ mod show;
 mod sql;
 mod tail;
 mod tenant;
-mod text;
+pub(crate) mod text;
 mod verify;
 mod version;
 
@@ -53,6 +54,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Send(args) => send::run(&args),
         Command::Import(args) => import::run(args),
         Command::Show(args) => show::run(&args),
@@ -97,6 +99,9 @@ enum Command {
     /// Run the server: one data directory, one address
     #[command(after_help = examples::SERVE)]
     Serve(serve::Args),
+    /// A sample store with live traffic, a tampered copy to find, and a tour
+    #[command(after_help = examples::DEMO)]
+    Demo(demo::Args),
     /// Send one event, a file of events, or standard input
     Send(send::Args),
     /// Import records of another system; a second import of the same file stores nothing new

@@ -3,8 +3,20 @@
 //! Promises: what is printed for a person holds no control character, so that no event can steer a terminal; number
 //! tokens stay as they are. Refuses to be read by a program: for that there is `--json`.
 
+use std::path::Path;
+
 use event::ids::{EventId, ProducerId, TenantId};
 use event::json::Value;
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
 
 /// An event id on the command line.
 pub(crate) fn event_id(text: &str) -> Result<EventId, String> {

@@ -183,7 +183,7 @@ fn a_stop_that_writes_no_manifest_says_so_by_its_code() {
 /// Tries to own a folder at the moment at which it is dropped.
 struct Rival {
     folder: std::path::PathBuf,
-    saw: std::sync::mpsc::SyncSender<Result<(), LockError>>,
+    saw: SyncSender<Result<(), LockError>>,
 }
 
 impl Drop for Rival {

@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod config;
 mod crash;
+mod demo;
 mod hostile;
 mod http;
 mod import;
