@@ -38,7 +38,7 @@ use crate::error::Records;
 pub(crate) use area::{AREA_FRAMING_BYTES, Sound};
 pub use area::{KEY_BYTES_MAX, KEYS_MAX, PACK_BYTES_MIN, PAYLOAD_BYTES_MAX, pack};
 use head::{AREAS_BYTES_MAX, HEADERS_BYTES_MAX};
-pub(crate) use head::{FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, FrameKind, Link};
+pub(crate) use head::{FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, FrameKind, Link, VERSION};
 pub(crate) use section::{AREAS, AreaKind, AreaSum, AreaSums, Codec, Runs, SectionHead, expand};
 
 pub(crate) mod area;

@@ -27,6 +27,7 @@ use crate::stream::StreamFacts;
 
 pub(crate) use file::{IdleFile, Listed};
 pub(crate) use merge::{Merge, STREAMS_A_STEP, Step};
+pub(crate) use page::VERSION;
 pub(crate) use writer::{Closed, FileWriter, give_up};
 
 mod file;

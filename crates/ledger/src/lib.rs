@@ -71,3 +71,11 @@ pub use seen::IDS_MAX;
 pub use stream::{DeclaredGap, STREAMS_MAX, SeqPlace, StreamFacts};
 pub use view::Head;
 pub use wal::WAL_FILE_BYTES;
+
+/// The version in which each kind of file is written, by the name of its page in `docs/formats/`.
+pub const FORMATS: &[(&str, u16)] = &[
+    ("wal", frame::VERSION),
+    ("pack", pack::VERSION),
+    ("snapshot", snapshot::VERSION),
+    ("streams", idle::VERSION),
+];

@@ -35,7 +35,7 @@ use crate::names;
 use crate::tree::{KEPT_LEVEL, PACK_ENTRIES, Tree};
 
 const MAGIC: [u8; 8] = *b"\x89IDLPCK\n";
-const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 const FIXED_BYTES: usize = 36;
 /// Entries under one hash of the header.
 const GROUP: usize = 256;

@@ -35,7 +35,7 @@ use crate::stream::STREAMS_MAX;
 use crate::view::{HeldKey, Tenant};
 
 const MAGIC: [u8; 8] = *b"\x89IDLSNP\n";
-const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 2;
 /// The last version before streams could go idle.
 const VERSION_WITHOUT_IDLE: u16 = 1;
 /// Files of idle streams that a snapshot lists: four of each level and some on their way up.

@@ -21,7 +21,7 @@ const FILE: &str = "control.db";
 /// Its name while it is made.
 const DRAFT: &str = "control.db.tmp";
 /// The version of the tables below (`PRAGMA user_version`).
-const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE store (name TEXT NOT NULL, state TEXT NOT NULL) STRICT;

@@ -5,8 +5,10 @@
 //! crate is named by another.
 
 mod cli; // what a person types
+mod doctor; // beside a store: what a server needs
 mod http; // what a program sends
 mod repair; // offline: a damaged store, mended
+mod support; // beside a store: what somebody who helps has to see
 mod verify; // offline: what a store says, checked
 
 mod run; // from start to stop

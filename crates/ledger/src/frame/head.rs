@@ -15,7 +15,7 @@ pub(crate) const FRAME_HEAD_BYTES: usize = 92;
 pub(super) const HEADERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// No frame's areas are longer: one full frame and the largest section.
 pub(super) const AREAS_BYTES_MAX: usize = 128 * 1024 * 1024;
-const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 
 /// What a frame is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

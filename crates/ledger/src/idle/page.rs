@@ -23,7 +23,7 @@ pub(super) const PAGE_BYTES: usize = 4096;
 const CRC_BYTES: usize = 4;
 const MAGIC: [u8; 8] = *b"\x89IDLSTR\n";
 const FOOT_MAGIC: [u8; 8] = *b"IDLEND\0\0";
-const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 /// A stream whose names are as long as they may be.
 const LINE_BYTES_MAX: usize = 2 * 64 + 16 + 8 + 8;
 

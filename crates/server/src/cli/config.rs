@@ -172,8 +172,7 @@ fn show(show: Show) -> Result<Exit, Failure> {
     let warnings = loaded.mistakes.iter().filter(|found| found.severity == Severity::Warning);
     warnings.for_each(|warning| print::words(&text::printable_lines(&warning.to_string())));
     if show.json {
-        let settings: Vec<Json> = loaded.settings.iter().map(setting_json).collect();
-        print::data(&json!({ "settings": settings }).to_string())?;
+        print::data(&shown(&loaded).to_string())?;
         return Ok(Exit::Done);
     }
     let mut above = "";
@@ -192,6 +191,12 @@ fn show(show: Show) -> Result<Exit, Failure> {
         print::data(&text::printable(&format!("{hash}{name} = {value}{from}")))?;
     }
     Ok(Exit::Done)
+}
+
+/// Every setting with where it comes from; no secret is among them, only where one is.
+pub(super) fn shown(loaded: &Loaded) -> Json {
+    let settings: Vec<Json> = loaded.settings.iter().map(setting_json).collect();
+    json!({ "settings": settings })
 }
 
 fn setting_json(setting: &Setting) -> Json {

@@ -31,6 +31,19 @@ pub(crate) enum Exit {
     DiskFault = 70,
 }
 
+/// Every code with what it means, in the words of `docs/operate/exit-codes.md`.
+pub(crate) const EXITS: &[(Exit, &str)] = &[
+    (Exit::Done, "done; no rows are done, too"),
+    (Exit::Failed, "failed"),
+    (Exit::Usage, "a wrong command line, query or configuration; nothing was changed"),
+    (Exit::NotAllowed, "not allowed"),
+    (Exit::Unreachable, "unreachable or timed out: try again"),
+    (Exit::Partly, "partly done, or not known; stderr names what"),
+    (Exit::IntegrityFailed, "an integrity check failed; the place is named"),
+    (Exit::IntegrityUnchecked, "integrity could not be checked; what is missing is named"),
+    (Exit::DiskFault, "the server stopped itself after a disk fault"),
+];
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)

@@ -7,14 +7,18 @@ mod completions;
 mod config;
 mod connect;
 mod demo;
+mod doctor;
 mod events;
 mod examples;
 pub(crate) mod exit;
+mod help;
 mod import;
 mod key;
+mod man;
 pub(crate) mod print;
 mod proof;
 mod receipt;
+mod reference;
 mod repair;
 mod search;
 mod segment;
@@ -23,6 +27,7 @@ mod serve;
 mod settings;
 mod show;
 mod sql;
+mod support_bundle;
 mod tail;
 mod tenant;
 pub(crate) mod text;
@@ -69,7 +74,11 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Tenant(args) => tenant::run(args),
         Command::Key(args) => key::run(args),
         Command::Config(args) => config::run(args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::SupportBundle(args) => support_bundle::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Help(args) => help::run(&args),
         Command::Version(args) => version::run(&args),
     }
 }
@@ -138,8 +147,16 @@ enum Command {
     Key(key::Args),
     /// The configuration: a file to begin with, what is wrong with one, what counts and why
     Config(config::Args),
+    /// Look at what a server needs: disk, clock, keys, address, limits; each finding with its fix
+    Doctor(doctor::Args),
+    /// Gather what somebody who helps has to see: no event, no secret
+    SupportBundle(support_bundle::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Print the manual
+    Man(man::Args),
+    /// Explain exit-codes, environment or query, or a command
+    Help(help::Args),
     /// Print the version
     Version(version::Args),
 }

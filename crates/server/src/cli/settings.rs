@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::config::Sources;
 
 /// Flags that win over the environment and the configuration file.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Settings {
     /// Configuration file (default: `indelible.toml` here, if there is one)
     #[arg(long, value_name = "F")]

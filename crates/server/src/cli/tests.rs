@@ -58,7 +58,16 @@ fn command_lines_of_the_contract_are_read() {
         "config check --config F --deny-warnings --json --listen 127.0.0.1:0",
         "config show --origin --json",
         "config schema",
+        "doctor --data-dir D --key-dir K --listen 127.0.0.1:0 --json",
+        "support-bundle --list --data-dir D",
+        "support-bundle --yes --log-file F -o G --config C",
         "completions bash",
+        "man",
+        "man key create",
+        "man --out D",
+        "help",
+        "help exit-codes",
+        "help tenant create",
         "version --json",
     ];
     for line in lines {
@@ -102,6 +111,8 @@ fn command_lines_that_mean_nothing_are_refused() {
         ("config explain", InvalidSubcommand),
         ("completions tcl", InvalidValue),
         ("version extra", UnknownArgument),
+        ("support-bundle --list --yes", ArgumentConflict),
+        ("man send --out D", ArgumentConflict),
     ];
     for (line, kind) in lines {
         let error = parse(line).expect_err(line);
@@ -116,6 +127,63 @@ fn every_command_has_help_with_examples() {
     for sub in command.get_subcommands() {
         let help = sub.clone().render_help().to_string();
         assert!(help.contains("Examples:\n  indelible "), "{}: {help}", sub.get_name());
+    }
+}
+
+/// The page that is made of the tree.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
+
+#[test]
+fn the_page_of_commands_is_the_tree() {
+    let made = reference::markdown();
+    if std::env::var_os("INDELIBLE_WRITE_DOCS").is_some() {
+        std::fs::write(PAGE, &made).expect("written");
+    }
+    let written = std::fs::read_to_string(PAGE).expect("docs/reference/cli.md");
+    assert_eq!(written, made, "run this test with INDELIBLE_WRITE_DOCS=1 and commit the page");
+}
+
+#[test]
+fn every_page_of_the_manual_is_whole() {
+    let pages = reference::pages();
+    assert!(pages.len() > 30, "{} pages", pages.len());
+    for page in &pages {
+        assert!(!page.about.is_empty() && page.usage.starts_with("indelible"), "{page:?}");
+        for (label, means) in &page.options {
+            assert!(!label.is_empty() && !means.is_empty(), "{}: `{label}` {means}", page.name);
+        }
+        let roff = reference::roff(page, &[]);
+        assert!(roff.starts_with(".TH INDELIBLE") && roff.contains(".SH SYNOPSIS\n"), "{roff}");
+        // A line that begins with a dot is a request: none may come from a text.
+        let requests = [".TH", ".SH", ".TP", ".B ", ".nf", ".fi"];
+        for line in roff.lines().filter(|line| line.starts_with(['.', '\''])) {
+            assert!(requests.iter().any(|request| line.starts_with(request)), "{line}");
+        }
+    }
+}
+
+#[test]
+fn exit_codes_are_explained_where_operators_read() {
+    let page = include_str!("../../../../docs/operate/exit-codes.md");
+    for (exit, meaning) in exit::EXITS {
+        let code = *exit as u8;
+        assert!(page.contains(&format!("\n| {code} | ")), "{code} ({meaning}) is not in the page");
+    }
+    let first = |line: &str| line.strip_prefix("| ")?.split(" |").next()?.parse::<u8>().ok();
+    let rows = page.lines().filter_map(first);
+    assert_eq!(rows.count(), exit::EXITS.len(), "the page has a code that is none");
+}
+
+#[test]
+fn variables_are_those_that_the_sources_look_at() {
+    let sources = [
+        include_str!("../keyring.rs"),
+        include_str!("../config.rs"),
+        include_str!("../../../client/src/connection.rs"),
+    ];
+    for (name, _) in help::ENVIRONMENT.iter().filter(|(name, _)| name.starts_with("INDELIBLE")) {
+        let bare = name.trim_end_matches("A__B");
+        assert!(sources.iter().any(|source| source.contains(bare)), "{name} is looked at nowhere");
     }
 }
 

@@ -100,7 +100,8 @@ pub(super) async fn metrics(
 
 /// `GET /version`.
 pub(super) async fn version() -> Response {
-    let version = json!({ "name": "indelible", "version": built::VERSION });
+    let version =
+        json!({ "name": "indelible", "version": built::VERSION, "commit": built::COMMIT });
     json_response(200, version.to_string())
 }
 
