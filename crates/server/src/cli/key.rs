@@ -9,7 +9,7 @@ use indelible_client::wire;
 use super::connect::{self, AdminArgs};
 use super::exit::{Exit, Failure};
 use super::tenant::json_line;
-use super::{print, text};
+use super::{print, text, values};
 
 /// Options of `key`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ Examples:
     )]
     Ls {
         /// Only those of this tenant
-        #[arg(long, value_name = "T", value_parser = text::tenant)]
+        #[arg(long, value_name = "T", value_parser = text::tenant, add = values::tenants())]
         tenant: Option<TenantId>,
         /// Print JSON
         #[arg(long)]
@@ -47,7 +47,7 @@ Examples:
     )]
     Revoke {
         /// Its eight look-up characters, or `ind_` and these
-        #[arg(value_parser = lookup)]
+        #[arg(value_parser = lookup, add = values::keys())]
         key: String,
         /// Print JSON
         #[arg(long)]
@@ -61,10 +61,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 struct CreateArgs {
     /// The tenant it belongs to
-    #[arg(long, value_name = "T", default_value = "default", value_parser = text::tenant)]
+    #[arg(long, value_name = "T", default_value = "default", value_parser = text::tenant, add = values::tenants())]
     tenant: TenantId,
     /// The producer that it speaks for
-    #[arg(long, value_name = "P", value_parser = text::producer)]
+    #[arg(long, value_name = "P", value_parser = text::producer, add = values::producers())]
     producer: ProducerId,
     /// What it may do, separated by commas
     #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write",

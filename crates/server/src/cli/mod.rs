@@ -31,6 +31,7 @@ mod support_bundle;
 mod tail;
 mod tenant;
 pub(crate) mod text;
+mod values;
 mod verify;
 mod version;
 
@@ -42,6 +43,7 @@ use exit::{Exit, Failure};
 
 /// Reads the arguments, runs the command and turns its end into an exit code.
 pub(crate) fn main() -> ExitCode {
+    completions::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -17,6 +17,7 @@ use indelible_client::{Batch, Body, Client, Error, Form, Identity, Patience, Rec
 
 use super::connect::{self, ConnectArgs};
 use super::exit::{Exit, Failure};
+use super::values;
 use lines::{Line, Lines};
 use report::{Count, Report, Rest, Tongue};
 
@@ -32,6 +33,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The action (`invoice.approve`), `@file.jsonl`, or `-` for standard input
+    #[arg(add = values::actions())]
     what: String,
     /// Who did it
     #[arg(long, value_name = "A")]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::connect::{self, AdminArgs};
 use super::exit::{Exit, Failure};
-use super::{print, text};
+use super::{print, text, values};
 
 /// Options of `tenant`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ enum Command {
     )]
     Show {
         /// The name
-        #[arg(value_parser = text::tenant)]
+        #[arg(value_parser = text::tenant, add = values::tenants())]
         name: TenantId,
         /// Print JSON
         #[arg(long)]
