@@ -12,7 +12,7 @@ mod load;
 mod rounds;
 pub(crate) mod server;
 mod store;
-mod trace;
+pub(crate) mod trace;
 mod window;
 mod worker;
 

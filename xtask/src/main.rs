@@ -6,6 +6,7 @@ mod barrier;
 mod controls;
 mod crash;
 mod deny;
+mod dist;
 mod figures;
 mod outside;
 mod planted;
@@ -32,7 +33,7 @@ cargo xtask <chore>
   crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
   outside [TOOL]   what other people's tools say of the running binary: promtool, schemathesis
   bench [ARGS]     benchmark scenarios beside a rival in the same run
-  dist             the binary that is shipped (thin LTO, one codegen unit)
+  dist [ARGS]      the archive that is shipped: a static binary, completions, manual, unit, container file, checksum
 
 examples:
   cargo xtask test
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
         Some("bench") => {
             run::cargo(&[&["run", "--release", "-q", "-p", "indelible-bench", "--"]], rest)
         }
-        Some("dist") => run::cargo(&[&["build", "--profile", "dist", "--bin", "indelible"]], rest),
+        Some("dist") => dist::run(rest),
         Some("help" | "--help" | "-h") => {
             run::say(HELP);
             Ok(())

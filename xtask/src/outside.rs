@@ -4,6 +4,7 @@
 
 mod promtool; // figures and alert rules
 mod schemathesis; // the API against its own document
+mod systemd; // the unit, and what it lets pass
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,7 @@ cargo xtask outside [TOOL] [--bin FILE]
 
   promtool      names and help of every figure of a running server, and the alert rules
   schemathesis  requests of every kind, drawn from the OpenAPI document: no 5xx, no answer that it does not know
+  systemd       the unit: verified, its hardening scored, the system calls of a real run within its filter
   (none)        all of them
 
   --bin FILE    a binary to use; else one is built with --release
@@ -26,7 +28,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "promtool" | "schemathesis" => tool = Some(word.as_str()),
+            "promtool" | "schemathesis" | "systemd" => tool = Some(word.as_str()),
             "--bin" => binary = words.next().map(PathBuf::from),
             other => return Err(format!("unknown word `{other}`\n\n{HELP}")),
         }
@@ -40,6 +42,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
     if tool.is_none_or(|tool| tool == "schemathesis") {
         schemathesis::run(&binary)?;
+    }
+    if tool.is_none_or(|tool| tool == "systemd") {
+        systemd::run(&binary)?;
     }
     Ok(())
 }

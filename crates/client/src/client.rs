@@ -156,6 +156,16 @@ impl Client {
         self.ask(&format!("/v1/streams/{producer}/{instance}/{seq}"), JSON)
     }
 
+    /// What the server says of itself, as JSON, if an event could be committed now. Asked once.
+    ///
+    /// # Errors
+    /// Those of every call; why no event could be committed is the code of [`Error::Refused`].
+    pub fn ready(&self) -> Result<Vec<u8>, Error> {
+        let (path, headers) = ("/readyz?verbose", [("accept", JSON.to_owned())]);
+        let request = Request { method: Method::Get, path, headers: &headers, body: &[] };
+        Ok(self.call(request, Patience::ONCE, Again::Never)?.body)
+    }
+
     /// The tenant's signed checkpoint.
     ///
     /// # Errors

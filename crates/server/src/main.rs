@@ -40,6 +40,7 @@ mod niceness; // who gives way
 mod salts; // slots of salt blocks
 mod scratch; // a folder for copies
 mod signals; // what ends the server, what has it read again
+mod systemd; // what the service manager is told
 mod tenants; // tenants with their keys open
 
 mod clock; // the one reader of time

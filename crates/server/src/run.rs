@@ -43,6 +43,7 @@ use crate::recovery::{self, Clocks, Recovered};
 use crate::salts::Salts;
 use crate::signals::{self, Signals};
 use crate::store::{self, Store};
+use crate::systemd::Manager;
 use crate::{failures, handout, keeper, niceness, ship, tenants};
 
 /// Statements at once.
@@ -106,6 +107,8 @@ pub(crate) fn run(
     let gate = Arc::new(Gate::default());
     let (stop, stopped) = watch::channel(false);
     let (url, serving) = listen(&runtime, &config, &store, &gate, stopped)?;
+    let manager = Arc::new(Manager::of_environment());
+    let recovering = runtime.spawn(Arc::clone(&manager).recovering(Arc::clone(&gate)));
     let recovered = recovery::open(&store, &config, clocks, &gate, &log.said)?;
     let server = start(runtime, live, store, recovered, clocks)?;
     let Server { runtime, .. } = &server;
@@ -118,9 +121,13 @@ pub(crate) fn run(
     // Whoever reads `ready` may send a signal at once: it must find its handler.
     let signals = runtime.block_on(async { Signals::new(hangups) });
     let mut signals = signals.map_err(|error| failures::io(&error))?;
+    recovering.abort();
+    runtime.spawn(Arc::clone(&manager).watch(Arc::clone(&server.app)));
     let told = meet(audience, &server, &url)?;
-    let reload = || signals::reload(&server.app.config, &log.filter);
+    manager.ready(&url);
+    let reload = || manager.reloading(|| signals::reload(&server.app.config, &log.filter));
     let fault = runtime.block_on(signals.wait(server.fault.clone(), told, reload));
+    manager.stopping();
     tracing::info!(reason = ?fault, "stopping");
     gate.stop();
     let _still_there = stop.send(true);

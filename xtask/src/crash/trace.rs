@@ -76,13 +76,17 @@ fn append(http: &mut Http, number: usize) -> Result<u64, String> {
     items.first().map(|item| item.index).ok_or_else(|| "an answer without an item".into())
 }
 
-/// The server writes its process id into `lock`; SIGTERM to it ends strace as well.
+/// SIGTERM to the server ends strace as well.
 fn stop_traced(server: &Server) -> Result<(), String> {
+    let sent = Command::new("kill").args(["-TERM", &traced(server)?]).status();
+    sent.map(|_| ()).map_err(|error| format!("cannot send SIGTERM: {error}"))
+}
+
+/// The process id of a server under strace: strace is the child, and the server its own.
+pub(crate) fn traced(server: &Server) -> Result<String, String> {
     let children = format!("/proc/{0}/task/{0}/children", server.pid());
     let text = std::fs::read_to_string(&children).map_err(|error| error.to_string())?;
-    let pid = text.split_whitespace().next().ok_or("strace has no child")?.to_owned();
-    let sent = Command::new("kill").args(["-TERM", &pid]).status();
-    sent.map(|_| ()).map_err(|error| format!("cannot send SIGTERM: {error}"))
+    Ok(text.split_whitespace().next().ok_or("strace has no child")?.to_owned())
 }
 
 /// Walks a trace; the number of 2xx answers, each of which stood after the sync of every WAL write

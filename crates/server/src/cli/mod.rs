@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod examples;
 pub(crate) mod exit;
+mod health;
 mod help;
 mod import;
 mod key;
@@ -75,6 +76,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Segment(args) => segment::run(args),
         Command::Tenant(args) => tenant::run(args),
         Command::Key(args) => key::run(args),
+        Command::Health(args) => health::run(&args),
         Command::Config(args) => config::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::SupportBundle(args) => support_bundle::run(&args),
@@ -147,6 +149,8 @@ enum Command {
     /// API keys: create, list, revoke
     #[command(after_help = examples::KEY)]
     Key(key::Args),
+    /// Whether an event could be committed now: for probes
+    Health(health::Args),
     /// The configuration: a file to begin with, what is wrong with one, what counts and why
     Config(config::Args),
     /// Look at what a server needs: disk, clock, keys, address, limits; each finding with its fix

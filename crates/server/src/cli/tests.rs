@@ -53,6 +53,7 @@ fn command_lines_of_the_contract_are_read() {
         "key ls --tenant acme",
         "key revoke abcdefg2 --json",
         "key revoke ind_abcdefg2",
+        "health --data-dir D --json",
         "config init",
         "config init -o F",
         "config check --config F --deny-warnings --json --listen 127.0.0.1:0",

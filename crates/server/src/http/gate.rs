@@ -72,10 +72,15 @@ impl Gate {
         self.app.get().ok_or_else(|| self.recovering())
     }
 
-    fn recovering(&self) -> Problem {
+    /// The phase of recovery, and how much of it is done, from 0 to 1.
+    pub(crate) fn progress(&self) -> (&'static str, f64) {
         let phase = *self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         let (done, due) = (self.done.load(Ordering::Relaxed), self.due.load(Ordering::Relaxed));
-        let share = share(done, due);
+        (phase, share(done, due))
+    }
+
+    fn recovering(&self) -> Problem {
+        let (phase, share) = self.progress();
         Problem::new(Code::Recovering, "the server is recovering")
             .with("phase", phase)
             .with("done", share)

@@ -22,6 +22,7 @@ fn help_lists_every_command_and_goes_to_stdout() {
         "segment",
         "tenant",
         "key",
+        "health",
         "config",
         "completions",
         "version",

@@ -23,6 +23,7 @@ mod producer;
 mod repair;
 mod search;
 mod serve;
+mod service;
 mod tail;
 mod verify;
 
