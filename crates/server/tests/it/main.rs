@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod crash;
 mod demo;
+mod guides;
 mod help;
 mod hostile;
 mod http;
