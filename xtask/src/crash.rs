@@ -154,7 +154,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
 }
 
 /// A seed from the system's randomness, printed by whoever draws it.
-fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

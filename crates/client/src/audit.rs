@@ -60,6 +60,8 @@ struct Shared {
 enum Place {
     Spool(Box<Spooled>),
     Memory(Recorder),
+    /// Elsewhere: events are made here and handed over by their maker.
+    Elsewhere,
 }
 
 #[derive(Debug)]
@@ -146,6 +148,16 @@ impl Audit {
         Ok((Audit { shared: Arc::new(Shared { service, place }) }, recorder))
     }
 
+    /// Makes events for a place of the caller's, such as an outbox: [`Record::into_json`] gives them out, and every other
+    /// way to hand them over is refused.
+    ///
+    /// # Errors
+    /// `Setup` if `name` is no name of a service.
+    pub fn elsewhere(name: &str) -> Result<Audit, Error> {
+        let service = settings::service(name)?;
+        Ok(Audit { shared: Arc::new(Shared { service, place: Place::Elsewhere }) })
+    }
+
     /// An event in the making: somebody did `action` now.
     pub fn record(&self, action: &str) -> Record {
         Record::new(self, action)
@@ -162,7 +174,7 @@ impl Audit {
                 spooled.writing.drain(limit);
                 spooled.intake.flush(deadline.left())
             }
-            Place::Memory(_) => Ok(()),
+            Place::Memory(_) | Place::Elsewhere => Ok(()),
         }
     }
 
@@ -185,7 +197,7 @@ impl Audit {
                 spooled.intake.end(deadline.left());
                 flushed
             }
-            Place::Memory(_) => Ok(()),
+            Place::Memory(_) | Place::Elsewhere => Ok(()),
         }
     }
 
@@ -193,7 +205,7 @@ impl Audit {
     pub(crate) fn refuses(&self) -> bool {
         match &self.shared.place {
             Place::Spool(spooled) => spooled.intake.refuses(),
-            Place::Memory(_) => false,
+            Place::Memory(_) | Place::Elsewhere => false,
         }
     }
 
@@ -203,6 +215,7 @@ impl Audit {
         match &self.shared.place {
             Place::Spool(spooled) => spooled.intake.report.counters(),
             Place::Memory(recorder) => recorder.counters(),
+            Place::Elsewhere => Counters::default(),
         }
     }
 }

@@ -12,19 +12,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::ids::{EventId, ProducerId, Seq};
+use event::ids::{ProducerId, Seq};
 
 use self::size::BatchSize;
 use crate::client::{Client, Missed};
 use crate::clock;
 use crate::error::Error;
-use crate::intake::{Intake, Role, Settled};
+use crate::intake::{Intake, Role};
+use crate::report::Counters;
 use crate::retry::{self, Patience};
 use crate::send::{Batch, Body, Form, Identity, ReceiptWish};
 use crate::spool::Delivered;
 use crate::spool::read::{Due, Reader, Wanted};
 use crate::trouble::Trouble;
-use crate::wire::{Answer, ItemResult};
+use crate::verdict::{self, Settled, Verdict};
+use crate::wire::Answer;
 use crate::witness::Witness;
 
 /// How long a delivery stands before it is looked at again.
@@ -161,30 +163,35 @@ impl Sender {
         ndjson: &[u8],
         answer: &Answer,
     ) -> Result<(), Miss> {
-        if answer.results.len() != count {
-            let found = answer.results.len();
-            return Err(Miss::Stands(format!(
-                "the server gave {found} results for {count} events"
-            )));
-        }
         self.witness.tenant(&answer.tenant);
-        let mut verdicts = Verdicts::after(self.intake.look(|spool| spool.delivered()));
+        let mut delivered = self.intake.look(|spool| spool.delivered());
+        let judged = verdict::judge((first, count), &answer.results, delivered.index);
+        let mut ended = judged.stands.map_or(Ok(()), |why| Err(Miss::Stands(why)));
+        let mut tally = Counters::default();
+        let mut answers = Vec::with_capacity(judged.verdicts.len());
         let lines = ndjson.split(|byte| *byte == b'\n');
-        let mut ended = Ok(());
-        for ((seq, result), line) in (first.0..).zip(&answer.results).zip(lines) {
-            ended = self.judge(&mut verdicts, seq, result, line);
-            if ended.is_err() {
-                break;
+        for (Verdict { seq, index, settled }, line) in judged.verdicts.into_iter().zip(lines) {
+            match &settled {
+                Settled::Committed { .. } => tally.committed += 1,
+                Settled::Duplicate { .. } => tally.duplicates += 1,
+                Settled::NotKept(why) => {
+                    if let Err(error) = self.keep_refused(seq, why, line) {
+                        ended = Err(error.into());
+                        break;
+                    }
+                    tally.not_kept += 1;
+                }
             }
+            delivered = Delivered { seq: seq.0, index: Some(index) };
+            answers.push((seq.0, settled));
         }
-        let Verdicts { delivered, answers, committed, duplicates, not_kept } = verdicts;
         self.size.answered(count);
         // Counted first: who is woken by what is settled finds it in the numbers.
         self.intake.report.count(|counters| {
             counters.batches += 1;
-            counters.committed += committed;
-            counters.duplicates += duplicates;
-            counters.not_kept += not_kept;
+            counters.committed += tally.committed;
+            counters.duplicates += tally.duplicates;
+            counters.not_kept += tally.not_kept;
         });
         if delivered.seq >= first.0 {
             self.intake.settle(delivered, answers)?;
@@ -192,65 +199,17 @@ impl Sender {
         ended
     }
 
-    /// What one result says of its number.
-    fn judge(
-        &self,
-        verdicts: &mut Verdicts,
-        seq: u64,
-        result: &ItemResult,
-        line: &[u8],
-    ) -> Result<(), Miss> {
-        let (index, settled) = match result {
-            ItemResult::Committed { id, index, .. } => {
-                verdicts.committed += 1;
-                (*index, stored(id, *index)?)
-            }
-            ItemResult::Duplicate { id, index } => {
-                verdicts.duplicates += 1;
-                (*index, stored(id, *index)?)
-            }
-            ItemResult::DeadLettered { index, code, .. } => {
-                (*index, Settled::NotKept(format!("dead_lettered: {code}")))
-            }
-            ItemResult::Rejected { code, field, index: Some(index), .. } => {
-                (*index, Settled::NotKept(format!("rejected: {code} at `{field}`")))
-            }
-            ItemResult::Rejected { code, index: None, .. } => {
-                return Err(Miss::Stands(format!(
-                    "number {seq} was refused without a record: {code}"
-                )));
-            }
-            ItemResult::Conflict { code, index } => {
-                return Err(Miss::Stands(format!(
-                    "number {seq} is another event's at index {index} (`{code}`): two spools have one instance"
-                )));
-            }
-        };
-        let was_given = verdicts.delivered.index.is_some_and(|before| index <= before);
-        if was_given && !cfg!(planted = "sender_any_index") {
-            return Err(Miss::Stands(format!(
-                "the server gave index {index} for number {seq}, and had given it or a later one before"
-            )));
-        }
-        if let Settled::NotKept(why) = &settled {
-            self.keep_refused(seq, line)?;
-            verdicts.not_kept += 1;
-            let instance = self.intake.look(|spool| spool.instance());
-            let why = why.clone();
-            self.intake.report.trouble(&Trouble::NotKept { instance, seq: Seq(seq), why });
-        }
-        verdicts.delivered = Delivered { seq, index: Some(index) };
-        verdicts.answers.push((seq, settled));
-        Ok(())
-    }
-
     /// Keeps an event that the server did not, beside the spool.
-    fn keep_refused(&self, seq: u64, event: &[u8]) -> io::Result<()> {
-        let folder = self.intake.look(|spool| spool.folder().join("refused"));
+    fn keep_refused(&self, seq: Seq, why: &str, event: &[u8]) -> io::Result<()> {
+        let (instance, folder) =
+            self.intake.look(|spool| (spool.instance(), spool.folder().join("refused")));
         std::fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{seq:020}.json"));
+        let path = folder.join(format!("{:020}.json", seq.0));
         std::fs::write(&path, event)?;
-        std::fs::File::open(&path)?.sync_all()
+        std::fs::File::open(&path)?.sync_all()?;
+        let told = Trouble::NotKept { instance, seq, why: why.to_owned() };
+        self.intake.report.trouble(&told);
+        Ok(())
     }
 
     /// Says what was missed; how long it asks to be left alone.
@@ -276,26 +235,4 @@ impl Sender {
         self.intake.failing(why);
         pause
     }
-}
-
-/// What the results of one answer come to.
-struct Verdicts {
-    delivered: Delivered,
-    answers: Vec<(u64, Settled)>,
-    committed: u64,
-    duplicates: u64,
-    not_kept: u64,
-}
-
-impl Verdicts {
-    fn after(delivered: Delivered) -> Verdicts {
-        Verdicts { delivered, answers: Vec::new(), committed: 0, duplicates: 0, not_kept: 0 }
-    }
-}
-
-/// An event that the ledger has.
-fn stored(id: &str, index: u64) -> Result<Settled, Miss> {
-    let id = EventId::parse(id);
-    let id = id.map_err(|error| Miss::Stands(format!("the server's answer: {error}")))?;
-    Ok(Settled::Stored { id, index })
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use event::ids::{EventId, Seq};
+use event::ids::Seq;
 
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -23,6 +23,7 @@ use crate::report::Reporter;
 use crate::spool::read::Wanted;
 use crate::spool::{Delivered, Refusal, Spool};
 use crate::trouble::Trouble;
+use crate::verdict::Settled;
 
 /// How long writes gather before they are synced together: with the sync itself less than the 50 ms that are promised.
 const GATHER: Duration = Duration::from_millis(20);
@@ -30,15 +31,6 @@ const GATHER: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(3600);
 /// How often room is looked for that nothing announces, such as space on the disk.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// What a number came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// It is in the ledger.
-    Stored { id: EventId, index: u64 },
-    /// The server took the number, and not as an event.
-    NotKept(String),
-}
 
 /// Whether the caller waits for the answer.
 #[derive(Debug)]

@@ -19,7 +19,7 @@
 //! tail                      events as they come
 //! spool                     events on disk, numbered, until the server has them
 //! connection  exchange      where the server is; one request and its answer
-//! report  trouble           the numbers; what a person should hear of
+//! report  trouble  verdict  the numbers; what a person should hear of; what an answer says of numbers
 //! retry  wire  error        when to try again; the shapes of JSON; what can go wrong
 //! clock                     the one place with a clock, a random source and a wait
 //! ```
@@ -47,6 +47,7 @@ mod exchange;
 
 mod report;
 mod trouble;
+pub mod verdict;
 
 mod clock;
 mod error;

@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lake", &["event"]),
     ("query", &["event", "policy", "lake"]),
     ("client", &["event", "tlog"]),
+    ("outbox", &["event", "indelible-client"]),
     (
         "server",
         &["tlog", "event", "policy", "pipeline", "ledger", "lake", "query", "indelible-client"],
@@ -29,6 +30,7 @@ const OWN: &[&str] = &[
     "lake",
     "query",
     "indelible-client",
+    "indelible-outbox",
     "sim",
     "indelible-server",
 ];

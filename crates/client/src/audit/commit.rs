@@ -16,13 +16,14 @@ use event::ids::{EventId, Instance, Seq};
 use event::receipt::{Conclusion, Given, Report, verify};
 use tlog::note::VerifierKey;
 
-use super::record::{Record, closed};
+use super::record::{Record, closed, elsewhere};
 use super::{Audit, Place, Spooled};
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::intake::{Answer, Settled};
+use crate::intake::Answer;
 use crate::lane::Work;
 use crate::promise::promise;
+use crate::verdict::Settled;
 
 /// An event that is in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +121,7 @@ impl IntoFuture for Commit {
 fn spooled<'a>(audit: &'a Audit, event: &[u8]) -> Result<&'a Spooled, Error> {
     match &audit.shared.place {
         Place::Spool(spooled) => Ok(spooled),
+        Place::Elsewhere => Err(elsewhere()),
         Place::Memory(recorder) => {
             recorder.take(event);
             Err(Error::Setup {
@@ -144,7 +146,7 @@ impl Spooled {
         let garbled =
             |why: String| Error::Garbled { url: self.client.url().to_owned(), status: 200, why };
         let (id, index) = match settled {
-            Settled::Stored { id, index } => (id, index),
+            Settled::Committed { id, index } | Settled::Duplicate { id, index } => (id, index),
             Settled::NotKept(why) => return Err(garbled(format!("no event: {why}"))),
         };
         let receipt = self.client.receipt(id)?;

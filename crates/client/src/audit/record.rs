@@ -162,6 +162,7 @@ impl Record {
                 spooled.intake.append(&event, deadline, Answer::Left)
             }
             Place::Memory(recorder) => Ok(recorder.take(&event)),
+            Place::Elsewhere => Err(elsewhere()),
         }
     }
 
@@ -176,6 +177,7 @@ impl Record {
         let spooled = match &audit.shared.place {
             Place::Spool(spooled) => spooled,
             Place::Memory(recorder) => return Ok(recorder.take(&event)),
+            Place::Elsewhere => return Err(elsewhere()),
         };
         let deadline = Deadline::after(spooled.settings.room_wait);
         let (teller, promise) = promise();
@@ -211,8 +213,26 @@ impl Record {
             Place::Memory(recorder) => {
                 recorder.take(&event);
             }
+            Place::Elsewhere => return Err(elsewhere()),
         }
         Ok(())
+    }
+
+    /// The event on one line of JSON, for a place of the caller's, and its id: one is drawn if it has none, so that it is
+    /// the same event wherever it is met.
+    ///
+    /// # Errors
+    /// `Invalid` if it breaks the format; `Setup` if the operating system gives no random bytes.
+    pub fn into_json(self) -> Result<(EventId, Vec<u8>), Error> {
+        let known = self.event.get("id").and_then(Value::as_str).map(EventId::parse);
+        let id = match known {
+            Some(Ok(id)) => id,
+            _ => clock::draw_event_id().map_err(|error| Error::Setup {
+                what: format!("no id can be drawn: {error}"),
+                hint: "see why the operating system gives no random bytes",
+            })?,
+        };
+        Ok((id, self.id(id).checked()?))
     }
 
     /// Hands it to the thread that writes and returns at once; what finds no room there, or none in the spool, is counted
@@ -223,6 +243,9 @@ impl Record {
     pub fn hand_over(self) -> Result<(), Error> {
         let record = self.set("/delivery", "best_effort");
         let event = record.checked()?;
+        if matches!(record.audit.shared.place, Place::Elsewhere) {
+            return Err(elsewhere());
+        }
         record.audit.hand_over(event);
         Ok(())
     }
@@ -316,6 +339,7 @@ impl Audit {
                 recorder.take(&event);
                 return;
             }
+            Place::Elsewhere => return,
         };
         let (intake, room_wait) = (Arc::clone(&spooled.intake), spooled.settings.room_wait);
         let work = Work::new(event.len(), move || {
@@ -333,6 +357,14 @@ impl Audit {
         if let Place::Spool(spooled) = &self.shared.place {
             spooled.intake.report.count(|counters| counters.dropped += 1);
         }
+    }
+}
+
+/// The error of what is handed to an audit that only makes events.
+pub(super) fn elsewhere() -> Error {
+    Error::Setup {
+        what: "this audit makes events and takes none".to_owned(),
+        hint: "put the event where it is meant to go, such as into an outbox",
     }
 }
 
