@@ -26,6 +26,7 @@ mod search;
 mod serve;
 mod service;
 mod tail;
+mod upgrade;
 mod verify;
 
 // The event formats again, where every feature of the workspace is turned on: the bytes must still be the same.

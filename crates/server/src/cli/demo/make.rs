@@ -91,7 +91,7 @@ fn fill(config: &Config, folders: &Folders, clock: Clock) -> Result<(), Failure>
         let of_tenant = told.iter().filter(|(of, _)| of == tenant);
         let events: Vec<Value> = of_tenant.map(|(_, event)| event.clone()).collect();
         for chunk in events.chunks(BATCH_EVENTS) {
-            let sent = send(&client, chunk)?;
+            let sent = send(&client, chunk, Patience::SEND)?;
             keep_theft(&keys, &sent)?;
         }
         if *tenant == CLOUD {
@@ -141,7 +141,11 @@ fn keep_theft(keys: &Path, sent: &[Value]) -> Result<(), Failure> {
 }
 
 /// Sends events, each with an id of its own; answers them as they were sent.
-pub(super) fn send(client: &Client, events: &[Value]) -> Result<Vec<Value>, Failure> {
+pub(super) fn send(
+    client: &Client,
+    events: &[Value],
+    patience: Patience,
+) -> Result<Vec<Value>, Failure> {
     let mut numbered = events.to_vec();
     for event in &mut numbered {
         let id = indelible_client::draw_event_id().map_err(|error| failures::io(&error.into()))?;
@@ -156,7 +160,7 @@ pub(super) fn send(client: &Client, events: &[Value]) -> Result<Vec<Value>, Fail
         mapping: None,
         receipt: ReceiptWish::Unwanted,
     };
-    let answer = client.send(batch, Patience::SEND)?;
+    let answer = client.send(batch, patience)?;
     let refused =
         answer.results.iter().find(|result| !matches!(result, wire::ItemResult::Committed { .. }));
     match refused {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use event::ids::Timestamp;
-use indelible_client::{Client, Connection};
+use indelible_client::{Client, Connection, Patience};
 use serde_json::Value;
 
 use super::server::Running;
@@ -19,6 +19,9 @@ use crate::config::Config;
 
 /// How long the loop looks away while nothing is due.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// One try: what comes next comes anyway.
+const PATIENCE: Patience = Patience { retry_ms: 0, ..Patience::ONCE };
 
 /// The running store, with a door to each tenant.
 #[derive(Debug)]
@@ -65,8 +68,8 @@ impl Scene {
     fn happen(&self, dice: &mut Dice, at: Timestamp) {
         let (tenant, event) = story::next(dice, at);
         let door = self.doors.iter().find(|(name, _)| *name == tenant);
-        // What is refused while the server stops is not the demo's to mend.
-        let _sent = door.map(|(_, client)| make::send(client, &[event]));
+        // What is refused while the server stops is left out: trying again would keep the process from ending.
+        let _sent = door.map(|(_, client)| make::send(client, &[event], PATIENCE));
     }
 }
 
