@@ -6,6 +6,7 @@
 
 mod ask; // the questions, to us and in a rival's words
 mod clickhouse; // the rival in process, by a script of its own
+mod client; // the scenario: the producer's own cost, and the way to the ledger
 mod clock;
 mod freshness; // the scenario: found after its acknowledgement
 mod generate; // the synthetic event
@@ -46,6 +47,8 @@ indelible-bench <scenario>
   memory             the most memory at full ingest
   restart            ready after kill -9 with a log of 1 GiB
   verify             `verify store` on one core
+  client             the producer: an event made, spooled, spooled by a task, and brought to the ledger;
+                     beside JSON lines that are synced every 50 ms. NAME is ours or rival
   growth             look-ups, ingest and memory at 10,000,000 events and at a tenth of them
 
                      these take [--events N] [--server PATH] [--dir DIR] [--python PATH] [--only NAME];
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Some("restart") => restart::run(rest),
         Some("verify") => verify::run(rest),
         Some("growth") => growth::run(rest),
+        Some("client") => client::run(rest),
         Some("events") => events(rest),
         _ => Err(HELP.to_owned()),
     };

@@ -36,9 +36,14 @@ impl Latencies {
 
     /// The latency that `percent` of all are at or below, in ms; nothing without any.
     pub(crate) fn percentile_ms(&self, percent: usize) -> Option<f64> {
+        self.per_mille_ms(percent * 10)
+    }
+
+    /// The latency that so many of a thousand are at or below, in ms; nothing without any.
+    pub(crate) fn per_mille_ms(&self, per_mille: usize) -> Option<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
-        let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+        let rank = (sorted.len() * per_mille).div_ceil(1000).max(1) - 1;
         sorted.get(rank).map(|latency| latency.as_secs_f64() * 1e3)
     }
 }

@@ -11,6 +11,7 @@ mod figures;
 mod outbox;
 mod outside;
 mod planted;
+mod producer;
 mod run;
 mod sim;
 mod source;
@@ -33,6 +34,7 @@ cargo xtask <chore>
   planted [NAME...] tests of the quick set on builds with one promise broken, which must fail
   crash [ARGS]     kill -9 rounds, the id-window run and system-call traces on the real binary
   outside [TOOL]   what other people's tools say of the running binary: promtool, schemathesis
+  producer [ARGS]  the fault table of the producer over 1,000 drawn runs
   outbox [ARGS]    transfers in a real PostgreSQL, killed with their relay, the server and the database
   bench [ARGS]     benchmark scenarios beside a rival in the same run
   dist [ARGS]      the archive that is shipped: a static binary, completions, manual, unit, container file, checksum
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Some("planted") => controls::run(rest),
         Some("crash") => crash::run(rest),
         Some("outside") => outside::run(rest),
+        Some("producer") => producer::run(rest),
         Some("outbox") => outbox::run(rest),
         Some("bench") => {
             run::cargo(&[&["run", "--release", "-q", "-p", "indelible-bench", "--"]], rest)

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::{barrier, controls, crash, deny, outbox, outside, run, sim, tidy};
+use crate::{barrier, controls, crash, deny, outbox, outside, producer, run, sim, tidy};
 
 /// Tests counted from the closing lines of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -100,6 +100,7 @@ fn slow_set() -> Result<(), String> {
     controls::slow()?;
     barrier::slow()?;
     outside::slow()?;
+    producer::run(&[])?;
     outbox::slow()?;
     crash::slow()
 }

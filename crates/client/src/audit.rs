@@ -14,6 +14,7 @@
 //! without saying so, and to start a runtime.
 
 mod actor;
+mod adopt;
 mod commit;
 mod record;
 pub(crate) mod recorder;
@@ -39,8 +40,9 @@ use crate::error::Error;
 use crate::intake::{Intake, Role};
 use crate::lane::Lane;
 use crate::report::Counters;
-use crate::spool::folder;
+use crate::spool::{Spool, folder};
 use crate::witness::Witness;
+use adopt::Adopting;
 use recorder::Recorder;
 
 /// Records events. Cheap to clone; all clones are one.
@@ -124,15 +126,11 @@ impl Audit {
         let witness = Witness::open(&own, client.clone(), keys.clone(), Arc::clone(&report));
         let witness = Arc::new(witness.map_err(failed)?);
         let intake = Arc::new(Intake::new(own, Role::Own, Arc::clone(&report)));
-        let adopted = taken.adopted.into_iter();
-        let adopted =
-            adopted.map(|spool| Arc::new(Intake::new(spool, Role::Adopted, Arc::clone(&report))));
-        let adopted: Vec<Arc<Intake>> = adopted.collect();
         let instance = intake.look(|spool| spool.instance());
         let (writing, proving) = (Arc::<Lane>::default(), Arc::<Lane>::default());
         let spooled =
             Spooled { intake, instance, writing, proving, witness, client, settings, keys };
-        spooled.start(adopted).map_err(failed)?;
+        spooled.start(taken.adopted).map_err(failed)?;
         let place = Place::Spool(Box::new(spooled));
         Ok(Audit { shared: Arc::new(Shared { service, place }) })
     }
@@ -234,7 +232,7 @@ fn pinned(settings: &Settings, connection: &Connection) -> Result<Vec<VerifierKe
 impl Spooled {
     /// Starts the threads: one that syncs, one that sends, one that sends what the dead left, two for tasks,
     /// and one that looks at the ledger.
-    fn start(&self, adopted: Vec<Arc<Intake>>) -> std::io::Result<()> {
+    fn start(&self, adopted: Vec<Spool>) -> std::io::Result<()> {
         let intake = &self.intake;
         let syncing = Arc::clone(intake);
         run("indelible-sync", intake, move || syncing.sync_until_stopped())?;
@@ -249,24 +247,16 @@ impl Spooled {
         run("indelible-prove", intake, move || proving.run())?;
         let (witness, every) = (Arc::clone(&self.witness), self.settings.look_every);
         run("indelible-look", intake, move || witness.run(every))?;
-        if adopted.is_empty() {
-            return Ok(());
-        }
-        let own = Arc::clone(intake);
-        let adopted = adopted.into_iter().map(|orphan| (Arc::clone(&orphan), self.sender(orphan)));
-        let adopted: Vec<(Arc<Intake>, Sender)> = adopted.collect();
-        run("indelible-adopt", intake, move || {
-            for (orphan, sender) in adopted {
-                own.beside(Some(orphan));
-                sender.run();
-                // Its lock goes with it: the spool is free for the next process.
-                own.beside(None);
-            }
-        })
+        let adopting = Adopting {
+            own: Arc::clone(intake),
+            client: self.client.clone(),
+            witness: Arc::clone(&self.witness),
+            patience: self.settings.patience,
+        };
+        let root = self.settings.spool_dir.clone();
+        run("indelible-adopt", intake, move || adopting.run(adopted, &root, every))
     }
-}
 
-impl Spooled {
     fn sender(&self, intake: Arc<Intake>) -> Sender {
         let witness = Arc::clone(&self.witness);
         Sender::new(intake, self.client.clone(), self.settings.patience, witness)

@@ -18,6 +18,8 @@ use crate::tail::Tail;
 use crate::wire;
 
 const JSON: &str = "application/json";
+/// How long a stream may say nothing: a server with nothing to tell says so every ten seconds.
+const SILENCE: Duration = Duration::from_secs(35);
 
 /// A server to talk to.
 #[derive(Debug, Clone)]
@@ -234,7 +236,7 @@ impl Client {
             Request { method: Method::Post, path: "/v1/tail", headers: &headers, body: &body };
         let reply = self.call(request, Patience::ASK, Again::Question)?;
         let ticket: wire::TailAnswer = self.typed(reply.status, &reply.body)?;
-        match self.exchange.open(&ticket.url, &[]) {
+        match self.exchange.open(&ticket.url, SILENCE) {
             Ok(Ok(body)) => Ok(Tail::new(body, ticket.from_index, self.url().to_owned())),
             Ok(Err(reply)) => Err(self.refusal(&reply)),
             Err(failure) => Err(self.failed(failure, Again::Question)),

@@ -102,22 +102,21 @@ impl Exchange {
         &self.url
     }
 
-    /// Sends a `GET` and gives the answer's body before it has ended, or an answer without success.
+    /// Sends a `GET` and gives the answer's body before it has ended, or an answer without success. A body that says nothing
+    /// for `silence` is broken off.
     pub(crate) fn open(
         &self,
         path: &str,
-        headers: &[(&str, String)],
+        silence: Duration,
     ) -> Result<Result<Opened, Reply>, Failure> {
-        let mut built = http::Request::builder()
+        let built = http::Request::builder()
             .method("GET")
             .uri(format!("{}{path}", self.url))
             .header("authorization", &self.authorization);
-        for (name, value) in headers {
-            built = built.header(*name, value);
-        }
         let built = built.body(()).map_err(|error| failure(&error.into()))?;
         let configured = self.agent.configure_request(built);
-        let answer = self.agent.run(configured.timeout_recv_response(Some(CONNECT)).build());
+        let configured = configured.timeout_recv_response(Some(CONNECT));
+        let answer = self.agent.run(configured.timeout_per_read(Some(silence)).build());
         let answer = answer.map_err(|error| failure(&error))?;
         match answer.status().is_success() {
             true => Ok(Ok(answer.into_body().into_with_config().limit(u64::MAX).reader())),
@@ -181,3 +180,6 @@ fn failure(error: &ureq::Error) -> Failure {
         _ => Failure::Unanswered(why),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -374,6 +374,21 @@ impl Intake {
         }
     }
 
+    /// Waits until the next look for spools to adopt; `false` at the end.
+    pub(crate) fn pause_adopting(&self, pause: Duration) -> bool {
+        let deadline = Deadline::after(pause);
+        let mut state = self.lock();
+        while state.phase == Phase::Open && !deadline.left().is_zero() {
+            state = self.wait(state, deadline.left());
+        }
+        state.phase == Phase::Open
+    }
+
+    /// Whether it is the end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.lock().phase == Phase::Stopped
+    }
+
     /// The last try came to nothing.
     pub(crate) fn failing(&self, why: String) {
         self.lock().failing = Some(why);

@@ -100,7 +100,8 @@ impl Settings {
         Settings { commit_wait, ..self }
     }
 
-    /// How often the ledger's newest checkpoint is compared with the one that was seen before; a minute unless it is set.
+    /// How often the ledger's newest checkpoint is compared with the one that was seen before, and the spools beside are
+    /// looked at for what processes that ended have left; a minute unless it is set.
     #[must_use]
     pub fn look_every(self, look_every: Duration) -> Settings {
         Settings { look_every, ..self }

@@ -9,9 +9,11 @@
 //! ```
 //!
 //! Promises: a spool has one process at a time, by a lock that ends with it; a process takes a free spool before it makes
-//! a new one, so that there are never more than processes at once; the free ones that have events left are adopted.
-//! Refuses to wait for a lock.
+//! a new one, so that there are never more than processes at once; the free ones that have events left are adopted, when
+//! a process starts and while it goes on. Refuses to wait for a lock.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,6 +66,61 @@ pub(crate) fn take(root: &Path) -> io::Result<Taken> {
         None => create(root)?,
     };
     Ok(Taken { own, adopted, troubles })
+}
+
+/// The spools beside a process's own, looked at while it goes on.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    root: PathBuf,
+    /// Those that had nothing left, and the files by which that is still so.
+    empty: BTreeMap<Instance, Vec<(OsString, u64)>>,
+}
+
+impl Beside {
+    pub(crate) fn new(root: &Path) -> Beside {
+        Beside { root: root.to_owned(), empty: BTreeMap::new() }
+    }
+
+    /// The folders that are worth opening, by name.
+    pub(crate) fn folders(&self) -> io::Result<Vec<(PathBuf, Instance)>> {
+        let mut found = Vec::new();
+        for (folder, instance) in spools_in(&self.root)? {
+            // One that goes away meanwhile is none.
+            let files = segments(&folder).unwrap_or_default();
+            if self.empty.get(&instance) != Some(&files) {
+                found.push((folder, instance));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The spool in `folder`, if it is free and has something left.
+    pub(crate) fn adopt(
+        &mut self,
+        (folder, instance): (&Path, Instance),
+        troubles: &mut Vec<Trouble>,
+    ) -> io::Result<Option<Spool>> {
+        let Some(spool) = open(folder, instance, troubles)? else { return Ok(None) };
+        if spool.wanted().is_some() {
+            self.empty.remove(&instance);
+            return Ok(Some(spool));
+        }
+        self.empty.insert(instance, segments(folder)?);
+        Ok(None)
+    }
+}
+
+/// Name and length of the segments in a folder.
+fn segments(folder: &Path) -> io::Result<Vec<(OsString, u64)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "spool") {
+            found.push((entry.file_name(), entry.metadata()?.len()));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The folders that are spools, by name.

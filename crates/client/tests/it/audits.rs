@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indelible_client::{Audit, Patience, Settings, Trouble};
+use indelible_client::{Audit, Error, Patience, Settings, Trouble};
 
 use crate::fake::connection;
 use crate::ledger::{Fault, Server};
@@ -82,30 +82,70 @@ impl Dice {
     }
 }
 
-/// One run: events, faults, and processes that end without a word, all drawn. What a process leaves is a copy of its
-/// folder, taken at any moment while its threads write.
-fn run(seed: u64) {
+/// How many runs there are unless `INDELIBLE_PRODUCER_RUNS` says how many.
+const RUNS: u64 = 25;
+/// A folder on a disk that is soon full, where the first process of some runs has its spool.
+const SMALL_DISK: &str = "INDELIBLE_PRODUCER_SMALL_DISK";
+
+/// What goes wrong with the requests of a run, storms of one fault among it.
+fn drawn_faults(dice: &mut Dice) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for _ in 0..dice.roll(12) {
+        let fault = Fault::ALL[usize::try_from(dice.roll(11)).unwrap()];
+        // A slow answer costs the time of a try; one is enough.
+        let is_slow = fault == Fault::TooSlow;
+        let fault = if is_slow && dice.roll(8) != 0 { Fault::TooMany } else { fault };
+        let storm = if dice.roll(6) == 0 && !is_slow { dice.roll(10) } else { 1 };
+        faults.extend((0..storm).map(|_| fault));
+    }
+    // The pauses double: a longer row is more of the same, and takes longer than a test may.
+    faults.truncate(12);
+    faults
+}
+
+/// What a run has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    recorded: u64,
+    processes: u64,
+    faults: u64,
+    /// Events that were refused because the spool, or its disk, was full.
+    refused: u64,
+}
+
+/// One run: events, faults, full spools, and processes that end without a word, all drawn. What a process leaves is a copy
+/// of its folder, taken at any moment while its threads write.
+fn run(seed: u64) -> Seen {
     let mut dice = Dice(seed);
     let server = Server::start(SLOW);
     let root = tempfile::tempdir().unwrap();
-    let mut faults = Vec::new();
-    for _ in 0..dice.roll(12) {
-        let drawn = usize::try_from(dice.roll(10)).unwrap();
-        faults.push(if Fault::ALL[drawn] == Fault::TooSlow {
-            Fault::None
-        } else {
-            Fault::ALL[drawn]
-        });
-    }
+    let faults = drawn_faults(&mut dice);
     server.faults(&faults);
+    let small_disk = std::env::var_os(SMALL_DISK).filter(|_| dice.roll(4) == 0);
+    let small_disk = small_disk.map(|folder| tempfile::tempdir_in(folder).unwrap());
+    // In some runs the events are large and the spool, or its disk, is small.
+    let text =
+        if dice.roll(4) == 0 || small_disk.is_some() { "a".repeat(40_000) } else { String::new() };
+    let bytes_max = if small_disk.is_some() { 1 << 30 } else { 1 << 20 };
+    let mut seen = Seen { faults: u64::try_from(faults.len()).unwrap(), ..Seen::default() };
     let mut recorded = Vec::new();
-    let mut number = 0;
+    let mut folder =
+        small_disk.as_ref().map_or(root.path().join("0"), |disk| disk.path().join("0"));
     for life in 0..1 + dice.roll(4) {
-        let folder = root.path().join(life.to_string());
-        let (audit, troubles) = open(&server, &folder);
+        let (settings, troubles) = settings(&folder);
+        let settings = settings.spool_bytes_max(bytes_max).room_wait(Duration::from_millis(1));
+        let audit = Audit::open("billing-api", &connection(&server.url), settings).unwrap();
         for _ in 0..dice.roll(60) {
-            recorded.push(record(&audit, number));
-            number += 1;
+            let target = format!("{:08}", seen.recorded + seen.refused);
+            let event = audit.record("invoice.approve").actor("ana@acme");
+            match event.target("invoice", &target).attr("text", text.as_str()).send() {
+                Ok(_) => {
+                    recorded.push(target);
+                    seen.recorded += 1;
+                }
+                Err(Error::SpoolFull { .. }) => seen.refused += 1,
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
             if dice.roll(8) == 0 {
                 let _ = audit.flush(Duration::from_millis(dice.roll(20)));
             }
@@ -115,35 +155,52 @@ fn run(seed: u64) {
         copy(&folder, &next);
         drop(audit);
         assert_eq!(*troubles.lock().unwrap(), [], "seed {seed}");
+        folder = next;
+        seen.processes += 1;
     }
-    let last = std::fs::read_dir(root.path()).unwrap().count() - 1;
-    let (audit, troubles) = open(&server, &root.path().join(last.to_string()));
+    let (audit, troubles) = open(&server, &folder);
     audit.flush(LIMIT).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     audit.close(LIMIT).unwrap();
     assert_eq!(*troubles.lock().unwrap(), [], "seed {seed}");
     assert_eq!(delivered(&server), recorded, "seed {seed}");
     assert_eq!(server.ledger.lock().unwrap().conflicts, 0, "seed {seed}");
+    seen
 }
 
-/// Copies the spools of a process that goes on meanwhile.
+/// Copies the spools of a process that goes on meanwhile: segments first and the mark last, since a segment that is gone
+/// by then is one that the mark has passed.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    let mut entries: Vec<_> = std::fs::read_dir(from).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(|entry| (entry.file_name() == "delivered", entry.file_name()));
+    for entry in entries {
         let name = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &name);
-        } else {
-            std::fs::copy(entry.path(), name).unwrap();
+            continue;
+        }
+        match std::fs::copy(entry.path(), name) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            copied => drop(copied.unwrap()),
         }
     }
 }
 
 #[test]
 fn a_process_may_end_at_any_moment_of_sending() {
-    for seed in 1..=40_u64 {
-        run(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let runs = std::env::var("INDELIBLE_PRODUCER_RUNS").ok().and_then(|runs| runs.parse().ok());
+    let runs = runs.unwrap_or(RUNS);
+    let mut all = Seen::default();
+    for seed in 1..=runs {
+        let seen = run(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        all.recorded += seen.recorded;
+        all.processes += seen.processes;
+        all.faults += seen.faults;
+        all.refused += seen.refused;
     }
+    let has_tried = all.faults > 0 && (runs == RUNS || all.refused > 0);
+    assert!(has_tried, "the runs have tried too little: {all:?}");
+    println!("{runs} runs: {all:?}; each event that was taken was delivered once, in order");
 }
 
 #[test]

@@ -37,10 +37,12 @@ pub(crate) enum Fault {
     TooSlow,
     /// Half of the items are stored, and the connection ends.
     HalfCommit,
+    /// The server goes before the request is read and comes back at the same address, with what it had.
+    Restart,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 10] = [
+    pub(crate) const ALL: [Fault; 11] = [
         Fault::None,
         Fault::TooMany,
         Fault::Unavailable,
@@ -51,6 +53,7 @@ impl Fault {
         Fault::HalfAnswer,
         Fault::TooSlow,
         Fault::HalfCommit,
+        Fault::Restart,
     ];
 }
 
@@ -210,14 +213,26 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a free port; a slow answer comes `slow` late.
     pub(crate) fn start(slow: Duration) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
         let ledger = Arc::new(Mutex::new(Ledger { slow, ..Ledger::default() }));
         let shared = Arc::clone(&ledger);
         std::thread::spawn(move || {
-            for connection in listener.incoming() {
+            loop {
+                let (connection, _) = listener.accept().unwrap();
+                let fault = {
+                    let mut ledger = shared.lock().unwrap();
+                    ledger.requests += 1;
+                    ledger.faults.pop().unwrap_or(Fault::None)
+                };
+                if fault == Fault::Restart {
+                    drop((connection, listener));
+                    listener = TcpListener::bind(address).unwrap();
+                    continue;
+                }
                 let ledger = Arc::clone(&shared);
-                std::thread::spawn(move || serve(connection.unwrap(), &ledger));
+                std::thread::spawn(move || serve(connection, fault, &ledger));
             }
         });
         Server { url, ledger }
@@ -230,12 +245,7 @@ impl Server {
 }
 
 /// One connection with one request.
-fn serve(mut connection: TcpStream, ledger: &Mutex<Ledger>) {
-    let fault = {
-        let mut ledger = ledger.lock().unwrap();
-        ledger.requests += 1;
-        ledger.faults.pop().unwrap_or(Fault::None)
-    };
+fn serve(mut connection: TcpStream, fault: Fault, ledger: &Mutex<Ledger>) {
     if fault == Fault::ClosedAtOnce {
         return;
     }

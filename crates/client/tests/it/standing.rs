@@ -307,6 +307,32 @@ fn orphans_are_adopted_under_their_own_instance() {
 }
 
 #[test]
+fn what_a_process_leaves_is_sent_by_one_that_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Server::start(SLOW);
+    let soon = |settings: Settings| settings.look_every(Duration::from_millis(2));
+    let (goes_on, troubles) = open_with(&server.url, root.path(), soon);
+    record(&goes_on, 0);
+    goes_on.flush(LIMIT).unwrap();
+    // Beside it another one begins, finds no server, and ends; and again.
+    let nobody = Fake::start(Vec::new());
+    let url = nobody.url.clone();
+    nobody.finish();
+    for number in 1..4 {
+        let (ends, _) = open(&url, root.path());
+        record(&ends, number);
+        assert!(ends.close(SHORT).is_err());
+        let count = usize::try_from(number).unwrap() + 1;
+        wait_until(|| server.ledger.lock().unwrap().events().len() == count);
+    }
+    record(&goes_on, 4);
+    goes_on.close(LIMIT).unwrap();
+    let ledger = server.ledger.lock().unwrap();
+    assert_eq!((ledger.events().len(), ledger.conflicts), (5, 0));
+    assert_eq!(*troubles.lock().unwrap(), []);
+}
+
+#[test]
 fn a_commit_waits_for_the_ledger_and_for_a_receipt_that_holds() {
     let root = tempfile::tempdir().unwrap();
     let nobody = Fake::start(Vec::new());
