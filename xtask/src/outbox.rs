@@ -94,8 +94,10 @@ fn proof(server: &Path, rounds: u64) -> Result<(), String> {
     run::step(&mut build)?;
     let service = planted::target()?.join(SERVICE);
     let seed = fresh_seed();
-    let figures = kill(server, &service, seed, rounds);
+    let home = Home::new(server, seed)?;
+    let figures = kill(&home, &service, seed, rounds);
     run::say(&figures.map_err(|why| format!("outbox, seed {seed:#x}: {why}"))?);
+    home.remove();
     Ok(())
 }
 
@@ -116,7 +118,10 @@ fn controls(server: &Path, names: &[String]) -> Result<(), String> {
         fs::copy(planted::target()?.join(SERVICE), &own)
             .map_err(|error| format!("cannot copy the planted service: {error}"))?;
         let seed = fresh_seed();
-        match kill(server, &own, seed, ROUNDS_PLANTED) {
+        let home = Home::new(server, seed)?;
+        let outcome = kill(&home, &own, seed, ROUNDS_PLANTED);
+        home.remove();
+        match outcome {
             Err(why) if why.contains(words) => {
                 run::say(&format!("outbox, negative control `{name}`: failed as it must: {why}"));
             }
@@ -131,15 +136,14 @@ const LOG: &str = "service.stderr";
 
 /// Everything that a run has.
 struct Scene<'a> {
-    home: Home,
+    home: &'a Home,
     service: &'a Path,
     database: Postgres,
     server: Option<Server>,
 }
 
 /// The whole run; its figures as a line.
-fn kill(binary: &Path, service: &Path, seed: u64, rounds: u64) -> Result<String, String> {
-    let home = Home::new(binary, seed)?;
+fn kill(home: &Home, service: &Path, seed: u64, rounds: u64) -> Result<String, String> {
     let database = Postgres::start(home.root())?;
     let server = Some(home.serve()?);
     let mut scene = Scene { home, service, database, server };
@@ -173,14 +177,11 @@ fn kill(binary: &Path, service: &Path, seed: u64, rounds: u64) -> Result<String,
     let door = scene.server.as_ref().map(|server| server.door.clone());
     let events = events(&door.ok_or("the server is gone")?)?;
     compare(&committed, &events)?;
-    let figures = format!(
+    Ok(format!(
         "outbox: {rounds} kills of the service and its relay, {servers} of the server, {databases} of the database; \
          {} transfers committed, each of them one event, none invented, each writer's in order",
         committed.len()
-    );
-    let Scene { home, .. } = scene;
-    home.remove();
-    Ok(figures)
+    ))
 }
 
 impl Scene<'_> {
