@@ -167,3 +167,63 @@ fn alert_rules_and_dashboard_name_figures_that_there_are() {
         assert_eq!(strangers(wrong).len(), 1, "{wrong}");
     }
 }
+
+/// Where an alarm is explained, relative to the repository.
+const ALARMS: &str = "docs/operate/alerts.md";
+/// What each section of that page says, in this order.
+const PARTS: [&str; 6] = [
+    "**Means** (",
+    "**Users notice**:",
+    "**Look closer**:",
+    "```sh\n",
+    "**Do**:",
+    "**Over when** ",
+];
+
+/// Alarms whose rule does not lead to their section, sections without a rule, and sections that leave something out.
+fn unexplained(rules: &str, page: &str) -> Vec<String> {
+    let value = |line: &str, key: &str| {
+        let rest = line.trim().trim_start_matches("- ").strip_prefix(key)?;
+        Some(rest.trim().trim_matches('"').to_owned())
+    };
+    let names: Vec<String> = rules.lines().filter_map(|line| value(line, "alert:")).collect();
+    let links: Vec<String> = rules.lines().filter_map(|line| value(line, "runbook_url:")).collect();
+    let expected: Vec<String> =
+        names.iter().map(|name| format!("{ALARMS}#{}", name.to_lowercase())).collect();
+    let mut wrong = Vec::new();
+    if links != expected {
+        wrong.push(format!("links {links:?} of {names:?}"));
+    }
+    let sections = page.split("\n## ").skip(1);
+    let found: Vec<(&str, &str)> =
+        sections.map(|section| section.split_once('\n').unwrap_or((section, ""))).collect();
+    if !found.iter().map(|(name, _)| *name).eq(names.iter().map(String::as_str)) {
+        wrong.push("the sections are not the rules, in their order".to_owned());
+    }
+    for (name, text) in found {
+        let places: Vec<Option<usize>> = PARTS.iter().map(|part| text.find(part)).collect();
+        if places.contains(&None) || !places.is_sorted() {
+            wrong.push(format!("{name} has not all of {PARTS:?} in this order"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_alarm_leads_to_its_section_and_every_section_belongs_to_an_alarm() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let read = |name: &str| std::fs::read_to_string(format!("{root}{name}")).expect("a page");
+    let (rules, page) = (read("packaging/monitoring/alerts.yml"), read(ALARMS));
+    assert!(rules.matches("- alert:").count() >= 10, "the rules are read");
+    assert_eq!(unexplained(&rules, &page), Vec::<String>::new());
+    // A rule without a link, a link to another section, a section too many, one too few, and one that is cut short.
+    for (rules, page) in [
+        (rules.replacen("runbook_url:", "url:", 1), page.clone()),
+        (rules.replacen("#indelibledown", "#indeliblediskfault", 1), page.clone()),
+        (rules.clone(), format!("{page}\n## IndelibleOther\n")),
+        (rules.clone(), page.replacen("\n## IndelibleDown\n", "\n", 1)),
+        (rules.clone(), page.replacen("**Over when** ", "", 1)),
+    ] {
+        assert!(!unexplained(&rules, &page).is_empty());
+    }
+}

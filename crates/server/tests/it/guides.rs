@@ -1,4 +1,4 @@
-//! The guides, run: every shell block of the README and of `docs/guide` is executed as it is printed, page by page, in order.
+//! The guides, run: every shell block of the README, of `docs/guide` and of the alarms' page is executed as it is printed, page by page, in order.
 //!
 //! The last line of a block of `sh background` is a server: it must become ready, and lives until the page ends or the next one begins. Every
 //! other block must end with 0; a line that is meant to fail prints its exit code, and ends with the one that it must be. Each page has a folder of its own
@@ -129,9 +129,20 @@ fn repository() -> PathBuf {
 
 /// Runs a page; answers how many blocks it has.
 fn run(page: &str) -> usize {
+    run_at(Desk::new(), page)
+}
+
+/// Runs a page beside a server that has just begun.
+fn run_beside_a_server(page: &str) -> usize {
+    let mut desk = Desk::new();
+    let serve = Block { line: 0, background: true, text: "indelible serve".to_owned() };
+    desk.run(page, &serve);
+    run_at(desk, page)
+}
+
+fn run_at(mut desk: Desk, page: &str) -> usize {
     let text = std::fs::read_to_string(repository().join(page)).expect("a page");
     let found = blocks(&text);
-    let mut desk = Desk::new();
     for block in &found {
         desk.run(page, block);
     }
@@ -167,6 +178,11 @@ fn the_auditors_guide_works_as_printed() {
 #[test]
 fn the_operators_guide_works_as_printed() {
     assert!(run("docs/guide/operate.md") >= 6);
+}
+
+#[test]
+fn what_looks_closer_at_an_alarm_works_as_printed() {
+    assert!(run_beside_a_server("docs/operate/alerts.md") >= 13);
 }
 
 #[test]
