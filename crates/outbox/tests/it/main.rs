@@ -1,6 +1,8 @@
 //! What an outbox refuses before it has a database; the rest is `cargo xtask outbox`, on a real one.
 #![cfg(test)]
 
+mod guide;
+
 use indelible_client::{Audit, Connection, Error as ClientError};
 use indelible_outbox::{Error, Outbox, Relay};
 use sqlx::postgres::PgPoolOptions;
