@@ -32,6 +32,7 @@ pub(crate) use keys::Key;
 pub(crate) use live::Live;
 pub(crate) use mistake::{Mistake, Place, Severity};
 pub(crate) use pages::{example, schema};
+pub(crate) use suggest::nearest;
 pub(crate) use value::Value;
 
 use keys::{KEYS, Kind, Reserved, Unset};

@@ -23,7 +23,7 @@ pub(super) const ADMIN_FILE: &str = "admin.json";
 /// The options that every client command has.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// Data directory of a local server, whose `client.json` names address and token
+    /// Data directory of a local server
     #[arg(long, value_name = "D", default_value = DATA_DIR)]
     pub(crate) data_dir: PathBuf,
 }

@@ -44,7 +44,7 @@ const DEFAULTS: [(&str, &str); 2] =
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
-    /// Events a second of all three tenants together; 0 for silence
+    /// Events a second of all tenants together; 0 for silence
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=1000))]
     rate: u32,
 }

@@ -3,10 +3,10 @@
 //! Promises: exit codes come from the table that the commands end with. Refuses to repeat the documents: it says where they
 //! are.
 
-use clap::CommandFactory;
+use event::code::Code;
 
 use super::exit::{EXITS, Exit, Failure};
-use super::{Cli, print};
+use super::{print, tree, typos};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,16 +18,22 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// exit-codes, environment, query, or a command
+    /// exit-codes, environment, query, errors, or a command
     #[arg(value_name = "TOPIC")]
     topic: Vec<String>,
 }
+
+/// What can be asked for beside commands.
+const TOPICS: [&str; 4] = ["exit-codes", "environment", "query", "errors"];
+
+/// Columns of a topic's lines.
+const COLUMNS: usize = 96;
 
 /// Every variable that is looked at, with what it is for.
 pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "INDELIBLE_URL",
-        "the server that client commands ask (default: that of client.json, else http://127.0.0.1:7070)",
+        "the server to ask (default: that of client.json, else http://127.0.0.1:7070)",
     ),
     ("INDELIBLE_TOKEN", "the token that they ask with"),
     (
@@ -49,7 +55,7 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ("TMPDIR", "where copies and what queries spill go"),
 ];
 
-const QUERY: &str = "\
+pub(super) const QUERY: &str = "\
 A search is a line of terms; an event is found if it satisfies all of them.
 
   actor:ana                        a field has a value; ids match exactly
@@ -74,30 +80,61 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         ["exit-codes"] => print::data(&exit_codes())?,
         ["environment"] => print::data(&environment())?,
         ["query"] => print::data(QUERY)?,
+        ["errors"] => print::data(&errors())?,
         command => print::data(help_of(command)?.trim_end())?,
     }
     Ok(Exit::Done)
 }
 
-fn exit_codes() -> String {
+pub(super) fn exit_codes() -> String {
     let lines = EXITS.iter().map(|(exit, meaning)| format!("{:>3}  {meaning}", *exit as u8));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn environment() -> String {
+pub(super) fn environment() -> String {
     let lines = ENVIRONMENT.iter().map(|(name, meaning)| format!("{name:<22}{meaning}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Every code that a refusal can carry, with what to do: the page of error codes, offline.
+pub(super) fn errors() -> String {
+    let codes = Code::ALL.iter().map(|code| {
+        let again = if code.retryable() { ", may be tried again" } else { "" };
+        format!("{code} ({}{again})\n{}", code.status(), wrapped(code.hint(), "  "))
+    });
+    codes.collect::<Vec<_>>().join("\n")
+}
+
+/// A text in lines of at most [`COLUMNS`], each behind `indent`.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is a line");
+        let is_first = line.len() == indent.len();
+        if !is_first && line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            lines.push(format!("{indent}{word}"));
+            continue;
+        }
+        if !is_first {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.join("\n")
+}
+
 /// The help of a command; of the whole program for no words.
-fn help_of(words: &[&str]) -> Result<String, Failure> {
-    let mut command = Cli::command();
+pub(super) fn help_of(words: &[&str]) -> Result<String, Failure> {
+    let mut command = tree();
     command.build();
     for word in words {
         let inner = command.find_subcommand(word).cloned();
         command = inner.ok_or_else(|| {
             let what = format!("there is no topic and no command `{}`", words.join(" "));
-            let hint = "topics are exit-codes, environment and query; `indelible --help` lists the commands";
+            let others = "topics are exit-codes, environment, query and errors; `indelible --help` lists the commands";
+            let known = TOPICS.iter().copied();
+            let known = known.chain(command.get_subcommands().map(clap::Command::get_name));
+            let hint = typos::meant(word, known).unwrap_or_else(|| others.to_owned());
             Failure::new(Exit::Usage, what, hint)
         })?;
     }

@@ -66,8 +66,8 @@ struct CreateArgs {
     /// The producer that it speaks for
     #[arg(long, value_name = "P", value_parser = text::producer, add = values::producers())]
     producer: ProducerId,
-    /// What it may do, separated by commas
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write",
+    /// Scopes, by default `write`
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write", hide_default_value = true,
           value_parser = ["write", "read", "log:read", "admin"])]
     scope: Vec<String>,
     /// Print JSON

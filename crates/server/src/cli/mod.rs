@@ -32,30 +32,75 @@ mod support_bundle;
 mod tail;
 mod tenant;
 pub(crate) mod text;
+mod typos;
 mod values;
 mod verify;
 mod version;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::{Exit, Failure};
+
+/// What `indelible` alone says: a first day, a line each.
+const FIRST: &str = "\
+Indelible: the audit log for backends. A first day:
+
+  indelible demo                                   # a sample store, live traffic, a tour
+  indelible serve                                  # your own log, in ./indelible-data
+  indelible send user.login --actor ana@acme       # one event
+  indelible search 'outcome:denied since:24h'      # the newest first
+  indelible sql 'SELECT action, count(*) FROM events GROUP BY action'
+  indelible tail --since 10m                       # events as they come
+  indelible doctor                                 # what stands in the way of a server
+  indelible verify store                           # every byte against the proofs, offline
+
+All commands: `indelible --help`. Topics: `indelible help query`, `errors`, `exit-codes`.";
+
+/// The order of a help: what it does, then examples, then how to call it in general.
+const TEMPLATE: &str = "{about}{after-help}\n\n{usage-heading} {usage}\n\n{all-args}";
 
 /// Reads the arguments, runs the command and turns its end into an exit code.
 pub(crate) fn main() -> ExitCode {
     completions::answer();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if words.len() < 2 {
+        print::words(FIRST);
+        return Exit::Usage.into();
+    }
+    let done = match typos::misspelt(&words) {
+        Some(failure) => Err(failure),
+        None => match parsed(words) {
+            Ok(cli) => run(cli.command),
+            Err(error) => return usage(&error),
+        },
     };
-    match run(cli.command) {
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             failure.print();
             failure.exit.into()
         }
     }
+}
+
+/// Every command as it helps: with its examples first.
+fn tree() -> clap::Command {
+    fn with_examples_first(command: clap::Command) -> clap::Command {
+        command.help_template(TEMPLATE).mut_subcommands(with_examples_first)
+    }
+    with_examples_first(Cli::command())
+}
+
+/// What a command line asks for.
+fn parsed(
+    words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Cli, clap::Error> {
+    let mut tree = tree();
+    let matches = tree.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))
 }
 
 /// Which file runs which command.
@@ -117,7 +162,7 @@ enum Command {
     Demo(demo::Args),
     /// Send one event, a file of events, or standard input
     Send(send::Args),
-    /// Import records of another system; a second import of the same file stores nothing new
+    /// Import records of another system; what is known already is not stored twice
     #[command(after_help = examples::IMPORT)]
     Import(import::Args),
     /// Show one event by id
@@ -151,9 +196,9 @@ enum Command {
     Key(key::Args),
     /// Whether an event could be committed now: for probes
     Health(health::Args),
-    /// The configuration: a file to begin with, what is wrong with one, what counts and why
+    /// The configuration: write a file, check it, show what counts and why
     Config(config::Args),
-    /// Look at what a server needs: disk, clock, keys, address, limits; each finding with its fix
+    /// What a server needs: disk, clock, keys, address, limits; findings with their fix
     Doctor(doctor::Args),
     /// Gather what somebody who helps has to see: no event, no secret
     SupportBundle(support_bundle::Args),
@@ -161,7 +206,7 @@ enum Command {
     Completions(completions::Args),
     /// Print the manual
     Man(man::Args),
-    /// Explain exit-codes, environment or query, or a command
+    /// Explain exit-codes, environment, query, errors, or a command
     Help(help::Args),
     /// Print the version
     Version(version::Args),

@@ -26,7 +26,7 @@ pub(crate) struct Args {
 /// What is repaired.
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// The write-ahead log: rebuild what can be rebuilt, name what is lost; the next start records it
+    /// The write-ahead log: rebuild what can be, name what is lost; the next start records it
     Wal(Stopped),
     /// The catalog of segments: make it again of the segment files, if they are all there
     Catalog(Stopped),

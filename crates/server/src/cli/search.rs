@@ -52,7 +52,7 @@ pub(super) struct Form {
     /// One event a line, as it was served
     #[arg(long)]
     jsonl: bool,
-    /// Comma-separated values with a header line; texts that a spreadsheet would run are marked
+    /// Comma-separated values; texts that a spreadsheet would run are marked
     #[arg(long)]
     csv: bool,
     /// Columns for people; long cells are shortened (this is the default)

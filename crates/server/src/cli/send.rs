@@ -24,7 +24,7 @@ use report::{Count, Report, Rest, Tongue};
 const EXAMPLES: &str = "\
 Examples:
   indelible send user.login --actor ana@acme
-  indelible send invoice.approve --actor ana@acme --target invoice/10021 --outcome denied --set amount=1200 --set currency=EUR
+  indelible send invoice.approve --actor ana@acme --target invoice/10021 --set amount=1200
   indelible send @events.jsonl --events-out sent.jsonl
   tail -F app.jsonl | indelible send -";
 
@@ -44,10 +44,10 @@ pub(crate) struct Args {
     /// success, failure, denied, partial or unknown
     #[arg(long, value_name = "STATUS")]
     outcome: Option<String>,
-    /// A member of `attrs`; may be given several times. A number, true and false are sent as such, all else as text
+    /// A member of `attrs`, repeatable; numbers, true and false are sent as such
     #[arg(long, value_name = "KEY=VALUE", value_parser = made::pair)]
     set: Vec<made::Pair>,
-    /// Write the events as sent to this file: what `verify receipt --event` compares with
+    /// Write the events as sent to this file, for `verify receipt --event`
     #[arg(long, value_name = "F")]
     events_out: Option<PathBuf>,
     /// Print one JSON object per event

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Which stages run here
     #[arg(long, default_value = "all", value_parser = ["all"])]
     roles: String,
-    /// Accept the present time although it does not fit the last record; recorded
+    /// Accept a clock that does not fit the last record; it is put on record
     #[arg(long)]
     accept_clock: bool,
 }

@@ -16,7 +16,7 @@ const CELL_CHARS_MAX: usize = 80;
 const EXAMPLES: &str = "\
 Examples:
   indelible sql 'SELECT occurred_at, actor_id, action FROM events ORDER BY index DESC LIMIT 20'
-  indelible sql \"SELECT action, count(*) AS n FROM events WHERE outcome = 'denied' GROUP BY action\" --json
+  indelible sql \"SELECT action, count(*) FROM events GROUP BY action\" --json
   indelible sql 'DESCRIBE events'
   indelible sql 'SELECT * FROM events' --format csv > events.csv";
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// One read-only statement
     statement: String,
     /// How the rows are printed
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, default_value_t = Format::Table, hide_default_value = true)]
     format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Columns for people; long cells are shortened
+    /// Columns for people; long cells are shortened (this is the default)
     Table,
     /// One array of objects
     Json,

@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   indelible support-bundle --list
   indelible support-bundle --log-file /var/log/indelible.log -o bundle.tar.gz
-  journalctl -u indelible -o cat > indelible.log && indelible support-bundle --yes --log-file indelible.log";
+  journalctl -u indelible -o cat > indelible.log
+  indelible support-bundle --yes --log-file indelible.log";
 
 /// Options of `support-bundle`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
-    /// A file that the server's log went to; only lines of the server itself are taken
+    /// The server's log; only lines of the server itself are taken
     #[arg(long, value_name = "F")]
     log_file: Option<PathBuf>,
     /// The file to write (default: indelible-support-<time>.tar.gz here)

@@ -68,6 +68,7 @@ fn command_lines_of_the_contract_are_read() {
         "man --out D",
         "help",
         "help exit-codes",
+        "help errors",
         "help tenant create",
         "version --json",
     ];
@@ -131,6 +132,79 @@ fn every_command_has_help_with_examples() {
     }
 }
 
+/// Every help and topic that can be asked for.
+fn helps() -> Vec<String> {
+    fn walk(command: &clap::Command, found: &mut Vec<String>) {
+        found.push(command.clone().render_help().to_string());
+        found.push(command.clone().render_long_help().to_string());
+        for inner in command.get_subcommands() {
+            walk(inner, found);
+        }
+    }
+    let mut root = tree();
+    root.build();
+    let mut found = vec![FIRST.to_owned(), help::exit_codes(), help::environment()];
+    found.extend([help::QUERY.to_owned(), help::errors()]);
+    walk(&root, &mut found);
+    found
+}
+
+#[test]
+fn help_shows_examples_first_in_at_most_100_columns() {
+    let helps = helps();
+    assert!(helps.len() > 60, "{} helps", helps.len());
+    for help in helps {
+        let long: Vec<_> = help.lines().filter(|line| line.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{long:?} of\n{help}");
+        if let Some(examples) = help.find("Examples:\n") {
+            assert!(Some(examples) < help.find("Usage: "), "{help}");
+        }
+    }
+}
+
+#[test]
+fn the_first_day_can_be_typed() {
+    let lines = FIRST.lines().filter_map(|line| line.strip_prefix("  indelible "));
+    let lines: Vec<_> = lines.filter_map(|line| Some(line.split('#').next()?.trim())).collect();
+    assert_eq!(lines.len(), 8);
+    for line in lines {
+        let mut words = vec!["indelible".to_owned()];
+        // A text in quotes is one word.
+        for (place, part) in line.split('\'').enumerate() {
+            match place % 2 {
+                0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        assert!(parsed(&words).is_ok(), "{words:?}");
+    }
+}
+
+#[test]
+fn misspelt_options_and_topics_are_answered_with_what_was_meant() {
+    let misspelt = |line: &str| {
+        let words = std::iter::once("indelible").chain(line.split_whitespace());
+        typos::misspelt(&words.map(Into::into).collect::<Vec<_>>())
+    };
+    // (command line, hint)
+    let cases = [
+        ("search --limt 3", "did you mean `--limit`?"),
+        ("search a:b --cvs", "did you mean `--csv`?"),
+        ("tail --json", "did you mean `--jsonl`?"),
+        ("tail --sinse=10m", "did you mean `--since`?"),
+        ("tail --entirely-else", "`indelible tail --help` lists"),
+    ];
+    for (line, hint) in cases {
+        let failure = misspelt(line).unwrap_or_else(|| panic!("{line} is taken"));
+        assert!(failure.exit == Exit::Usage && failure.hint.starts_with(hint), "{failure:?}");
+    }
+    for line in ["search -kind:read --limit 3", "search -- --odd", "send --limt", "serch", "tail"] {
+        assert_eq!(misspelt(line), None, "{line}");
+    }
+    let error = help::help_of(&["exitcodes"]).expect_err("no topic");
+    assert_eq!(error.hint, "did you mean `exit-codes`?");
+}
+
 /// The page that is made of the tree.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
 
@@ -192,5 +266,5 @@ fn variables_are_those_that_the_sources_look_at() {
 /// The command line of blank-separated words, with a real id for `ID`.
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     let words = line.split_whitespace().map(|word| if word == "ID" { ID } else { word });
-    Cli::try_parse_from(std::iter::once("indelible").chain(words))
+    parsed(std::iter::once("indelible").chain(words))
 }

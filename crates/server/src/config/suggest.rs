@@ -42,7 +42,7 @@ fn stem(name: &str) -> &str {
 }
 
 /// The one of `known` that is most like `word`, if it is alike enough.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|known| (distance(word, known), known)).min()?;
     // Of a short word half may be wrong: two letters that changed places are two.
     let letters = near.1.chars().count();

@@ -180,11 +180,12 @@ fn version_help_and_manual_say_what_they_are_asked() {
         );
     }
     // (words, what is said)
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["help"], "Usage: indelible"),
         (&["help", "exit-codes"], " 10  an integrity check failed"),
         (&["help", "environment"], "INDELIBLE_TOKEN_FILE"),
         (&["help", "query"], "since:24h"),
+        (&["help", "errors"], "hot_full (429, may be tried again)\n  wait as long"),
         (&["help", "tenant", "create"], "Usage: indelible tenant create"),
         (&["man"], ".TH INDELIBLE 1"),
         (&["man", "key", "create"], ".TH INDELIBLE\\-KEY\\-CREATE 1"),
@@ -196,6 +197,12 @@ fn version_help_and_manual_say_what_they_are_asked() {
         assert!(ran.stdout.contains(said), "{words:?}: {}", ran.stdout);
     }
     assert!(store.root().join("pages/indelible-key-create.1").exists());
+    let bare = store.cli(&[]);
+    assert!(bare.code == Some(2) && bare.stdout.is_empty(), "{bare:?}");
+    assert!(bare.stderr.contains("\n  indelible demo "), "{bare:?}");
+    let misspelt = store.cli(&["search", "--limt", "3"]);
+    assert!(misspelt.code == Some(2), "{misspelt:?}");
+    assert!(misspelt.stderr.contains("hint: did you mean `--limit`?"), "{misspelt:?}");
     for wrong in [&["help", "nothing"][..], &["man", "nothing"]] {
         let ran = store.cli(wrong);
         assert!(ran.code == Some(2) && ran.stderr.contains("hint: "), "{ran:?}");
